@@ -34,7 +34,9 @@ def main() -> int:
     parser.add_argument("--dev", action="store_true", help="also what tests and linters need")
     wanted = parser.parse_args()
     if sys.version_info < OLDEST:
-        print(f"Corkscrew needs Python 3.11 or newer; this is {sys.version.split()[0]}. Try: make PYTHON=python3.11 run")
+        print(
+            f"Corkscrew needs Python 3.11 or newer; this is {sys.version.split()[0]}. Try: make PYTHON=python3.11 run"
+        )
         return 1
     make_environment()
     # The development file holds the runtime's pins too; installing it never moves them, so one stamp each is enough.
@@ -55,7 +57,9 @@ def make_environment() -> None:
     try:
         venv.create(ENVIRONMENT, with_pip=True, clear=True)
     except (subprocess.CalledProcessError, OSError) as failure:
-        sys.exit(f"\nCould not make a virtual environment ({failure}).\nOn Debian and Ubuntu: apt-get install python3-venv")
+        sys.exit(
+            f"\nCould not make a virtual environment ({failure}).\nOn Debian and Ubuntu: apt-get install python3-venv"
+        )
     done(started)
 
 
