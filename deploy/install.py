@@ -1,7 +1,7 @@
 """Sets the workspace up on a machine that has Python and nothing else; `make` calls it before everything it does.
 
-Standard library only. What is up to date is left alone, so that the second call costs a few milliseconds: a stamp in the
-virtual environment keeps the hash of every requirements file and of the seven distributions as they were installed.
+Standard library only. What is up to date is left alone, so that the second call costs a few milliseconds: a stamp in
+the virtual environment keeps the hash of every requirements file and of the seven distributions as installed.
 """
 
 import argparse

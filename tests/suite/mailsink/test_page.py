@@ -47,7 +47,10 @@ async def test_lists_and_shows_a_mail(browser: httpx.AsyncClient, mailbox: Mailb
 
 
 async def test_a_hostile_mail_runs_and_loads_nothing(browser: httpx.AsyncClient, mailbox: Mailbox) -> None:
-    hostile = '<p onclick="x()">Hi<script>alert(1)</script><img src="https://evil.example/p.gif"><a href="javascript:x()">a</a></p>'
+    hostile = (
+        '<p onclick="x()">Hi<script>alert(1)</script><img src="https://evil.example/p.gif">'
+        '<a href="javascript:x()">a</a></p>'
+    )
     mailbox.catch("evil@example.org", ("ann@example.org",), mail(hostile, subject="<script>alert(2)</script>"))
     part = await browser.get("/mails/1/html")
     assert "script" not in part.text

@@ -8,7 +8,6 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as modern
 from itertools import islice
-from typing import cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class CaughtMail:
 
     def parsed(self) -> EmailMessage:
         # Parsing costs more than catching, so only what a person or a test looks at is parsed.
-        return cast("EmailMessage", message_from_bytes(self.raw, policy=modern))
+        return message_from_bytes(self.raw, policy=modern)
 
 
 class Mailbox:

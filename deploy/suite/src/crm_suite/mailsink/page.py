@@ -1,7 +1,7 @@
 """The sink's page and its JSON interface.
 
-A caught mail is whatever a template made of whatever a customer is called, so its HTML is sanitised, shown in a sandboxed frame and
-forbidden by policy to load or run anything. Nothing on the page comes from another host.
+A caught mail is whatever a template made of whatever a customer is called, so its HTML is sanitised, shown in a
+sandboxed frame and forbidden by policy to load or run anything. Nothing on the page comes from another host.
 """
 
 import re
