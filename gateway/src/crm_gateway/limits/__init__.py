@@ -1,0 +1,1 @@
+"""How much of the door each caller gets: token buckets per tenant and key, and load shedding."""

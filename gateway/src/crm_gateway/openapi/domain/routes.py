@@ -1,0 +1,128 @@
+"""The scope map: which upstream serves a request, and what a caller must hold for it.
+
+Paths are matched decoded, as the services' own router matches them, while the encoded path is sent on unchanged: so
+the gateway and the service can't see two different routes in one request.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from crm_gateway.openapi.domain.merging import METHODS, OPERATION_OWNERS, OPERATIONS_PATH, Document
+
+SCOPE_EXTENSION = "x-required-scope"
+PUBLIC_EXTENSION = "x-public"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation: `scope` is None only where the document says that anybody may call it."""
+
+    method: str
+    template: str
+    operation_id: str
+    upstream: str
+    scope: str | None
+
+    def owner(self, path: str) -> str | None:
+        """The upstream for this very path: usually fixed; for long jobs named by the id's prefix."""
+        if not self.template.startswith(OPERATIONS_PATH):
+            return self.upstream
+        prefix = path[len(OPERATIONS_PATH) :].partition("_")[0]
+        return OPERATION_OWNERS.get(prefix)
+
+
+class ScopeMissing(Exception):
+    """Operations that neither require a scope nor say that they are public."""
+
+
+@dataclass(slots=True)
+class _Node:
+    literals: dict[str, "_Node"] = field(default_factory=dict[str, "_Node"])
+    parameter: "_Node | None" = None
+    routes: dict[str, Route] = field(default_factory=dict[str, Route])
+
+
+class RouteTable:
+    """All routes, found by the segments of a path; a literal segment wins over a parameter."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._root = _Node()
+        self.routes = tuple(routes)
+        for route in self.routes:
+            node = self._root
+            for segment in route.template.split("/")[1:]:
+                node = _child(node, segment)
+            node.routes[route.method] = route
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Every scope that some route requires."""
+        return frozenset(route.scope for route in self.routes if route.scope is not None)
+
+    def find(self, method: str, path: str) -> Route | frozenset[str]:
+        """The route of a request; otherwise the methods that this path knows (none: there is no such path)."""
+        known: set[str] = set()
+        segments = path.split("/")
+        for node in _reached(self._root, segments, 1):
+            route = node.routes.get(method)
+            if route is None and method == "HEAD":
+                route = node.routes.get("GET")
+            if route is not None:
+                return route
+            known.update(node.routes)
+        if "GET" in known:
+            known.add("HEAD")
+        return frozenset(known)
+
+
+def _child(node: _Node, segment: str) -> _Node:
+    if segment.startswith("{") and segment.endswith("}"):
+        node.parameter = node.parameter or _Node()
+        return node.parameter
+    return node.literals.setdefault(segment, _Node())
+
+
+def _reached(node: _Node, segments: list[str], position: int) -> Iterator[_Node]:
+    if position == len(segments):
+        yield node
+        return
+    segment = segments[position]
+    literal = node.literals.get(segment)
+    if literal is not None:
+        yield from _reached(literal, segments, position + 1)
+    if node.parameter is not None and segment:
+        yield from _reached(node.parameter, segments, position + 1)
+
+
+def routes_of(merged: Document) -> list[Route]:
+    """The routes of a merged document.
+
+    Raises:
+        ScopeMissing: an operation says neither which scope it needs nor that it is public.
+    """
+    found = [
+        _route(method, path, item[method])
+        for path, item in merged["paths"].items()
+        for method in METHODS
+        if method in item
+    ]
+    bare = [f"{method} {path}" for method, path, route in found if route is None]
+    if bare:
+        raise ScopeMissing("No scope is declared for " + ", ".join(bare))
+    return [route for _, _, route in found if route is not None]
+
+
+def _route(method: str, path: str, operation: dict[str, Any]) -> tuple[str, str, Route | None]:
+    scope = operation.get(SCOPE_EXTENSION)
+    verb = method.upper()
+    if not scope and operation.get(PUBLIC_EXTENSION) is not True:
+        return verb, path, None
+    route = Route(
+        method=verb,
+        template=path,
+        operation_id=operation["operationId"],
+        upstream=operation["x-upstream"],
+        scope=scope or None,
+    )
+    return verb, path, route

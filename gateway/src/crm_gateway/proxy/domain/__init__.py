@@ -1,0 +1,1 @@
+"""Rules of the way through, free of sockets: headers, breaker, retries."""

@@ -1,0 +1,73 @@
+"""The port behind the gateway: something that answers HTTP requests, over sockets or in this process."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from crm_gateway.proxy.domain.headers import Headers
+
+
+class UpstreamFault(Exception):
+    """An upstream gave no answer."""
+
+
+class Unreachable(UpstreamFault):
+    """No connection could be made; the request was not sent."""
+
+
+class Dropped(UpstreamFault):
+    """The connection ended before the answer did."""
+
+
+class TimedOut(UpstreamFault):
+    """No answer within the time the request had."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """One request as it goes on. `target` is the encoded path and query, unchanged; `body` is whole or a stream."""
+
+    method: str
+    target: bytes
+    headers: Headers
+    body: bytes | AsyncIterator[bytes] | None
+
+
+class UpstreamResponse(Protocol):
+    """The head of an answer, and its body as it arrives."""
+
+    @property
+    def status(self) -> int:
+        """The status code."""
+        ...
+
+    @property
+    def headers(self) -> Headers:
+        """All headers, as sent."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body, undecoded, as it arrives; reading slowly slows the sender.
+
+        Raises:
+            Dropped: it ended too early.
+        """
+        ...
+
+
+class Upstream(Protocol):
+    """One service."""
+
+    def exchange(self, request: UpstreamRequest) -> AbstractAsyncContextManager[UpstreamResponse]:
+        """Sends `request`; entering waits for the answer's head, leaving early stops the upstream's work.
+
+        Raises:
+            Unreachable: nothing was sent.
+            Dropped: the connection ended before the head.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Gives back what it holds."""
+        ...
