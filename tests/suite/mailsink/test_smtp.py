@@ -93,7 +93,7 @@ async def test_answers_what_is_out_of_order_or_unknown(wire: Wire, line: bytes, 
 
 
 async def test_refuses_the_domain_that_never_exists_and_counts_it(wire: Wire) -> None:
-    answers = await wire.say(b"MAIL FROM:<>\r\nRCPT TO:<ann@gone.invalid>\r\nDATA\r\n", answers=3)
+    answers = await wire.say(b"MAIL FROM:<>\r\nRCPT TO:<ann@gone.example>\r\nDATA\r\n", answers=3)
     assert codes(answers) == [250, 550, 503]
     assert wire.mailbox.refused == 1
 

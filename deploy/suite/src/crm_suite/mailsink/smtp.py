@@ -15,8 +15,8 @@ from crm_suite.mailsink.mailbox import Mailbox
 MAX_MAIL_BYTES = 25 * 1024 * 1024
 MAX_LINE_BYTES = 4_096
 MAX_RECIPIENTS = 1_000
-NEVER_DELIVERED = ".invalid"
-"""RFC 2606 keeps this domain free for ever: mail to it bounces here, so that a demo can show a dead address."""
+NEVER_DELIVERED = "gone.example"
+"""Mail to this domain bounces here, so that a demo can show a dead address; RFC 2606 keeps `.example` free for ever."""
 
 # A path may hold a quoted local part, and that one may hold `>` (RFC 5321, 4.1.2).
 _PATH = re.compile(rb'\s*<((?:"(?:[^"\\]|\\.)*"|[^">])*)>\s*(.*)', re.DOTALL)
@@ -149,7 +149,7 @@ class SmtpSession(asyncio.Protocol):
         if path is None or not path[1]:
             return BAD_PATH
         address = path[1].decode("utf-8", "replace")
-        if address.casefold().endswith(NEVER_DELIVERED):
+        if address.casefold().endswith("@" + NEVER_DELIVERED):
             self._mailbox.refused += 1
             return b"550 5.1.2 No such domain, and there never will be\r\n"
         if len(self._envelope.recipients) >= MAX_RECIPIENTS:
