@@ -1,0 +1,1 @@
+"""Every message of every department, on every channel."""

@@ -1,0 +1,1 @@
+"""A segment at a moment, complete, with everyone left out counted by reason."""

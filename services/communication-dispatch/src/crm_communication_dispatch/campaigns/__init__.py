@@ -1,0 +1,1 @@
+"""Campaigns: planned, reviewed, approved by another person, run, and proven complete."""

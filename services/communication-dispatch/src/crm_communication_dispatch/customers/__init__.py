@@ -1,0 +1,1 @@
+"""Local copies of what others say about customers: who they are, what they consented to, which segments hold them."""

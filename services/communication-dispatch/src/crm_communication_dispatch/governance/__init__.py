@@ -1,0 +1,1 @@
+"""What may be sent: one policy of consent, suppression, caps and quiet hours for all departments."""

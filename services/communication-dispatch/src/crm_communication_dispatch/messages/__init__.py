@@ -1,0 +1,1 @@
+"""The ledger: one row per recipient and channel, and the waves that send it."""

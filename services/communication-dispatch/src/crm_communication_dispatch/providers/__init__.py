@@ -1,0 +1,1 @@
+"""How a message leaves the house: a small port, and SMTP behind it."""
