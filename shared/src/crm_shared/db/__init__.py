@@ -1,0 +1,1 @@
+"""Storage: statements, transactions behind the tenant wall, due rows, long operations, migrations."""

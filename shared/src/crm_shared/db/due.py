@@ -1,0 +1,153 @@
+"""Due work: a row says what must happen when; the effect and the row's removal are one transaction."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, literal_column, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from crm_shared.db.pool import Database, Tx
+from crm_shared.db.tables import due
+from crm_shared.observability.logs import logger
+
+_log = logger("due")
+_FIRST_RETRY = timedelta(seconds=5)
+_LONGEST_RETRY = timedelta(hours=1)
+
+_insert = insert(due).values(
+    tenant_id=bindparam("tenant_id"),
+    kind=bindparam("kind"),
+    key=bindparam("key"),
+    due_at=bindparam("due_at"),
+    payload=bindparam("payload"),
+)
+_SCHEDULE = _insert.on_conflict_do_update(
+    index_elements=[due.c.tenant_id, due.c.kind, due.c.key],
+    set_={
+        "due_at": _insert.excluded.due_at,
+        "payload": _insert.excluded.payload,
+        "attempts": literal_column("0"),
+        "last_error": literal_column("NULL"),
+    },
+)
+_UNSCHEDULE = delete(due).where(due.c.kind == bindparam("kind"), due.c.key == bindparam("key"))
+_CLAIM = (
+    select(due.c.tenant_id, due.c.kind, due.c.key, due.c.due_at, due.c.payload, due.c.attempts)
+    .where(due.c.due_at <= bindparam("now", type_=due.c.due_at.type))
+    .order_by(due.c.due_at)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_RETRY_LATER = (
+    update(due)
+    .where(due.c.tenant_id == bindparam("tenant"), due.c.kind == bindparam("k"), due.c.key == bindparam("y"))
+    .values(due_at=bindparam("at"), attempts=due.c.attempts + 1, last_error=bindparam("error"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One piece of due work, as its handler gets it; `attempts` counts earlier failures."""
+
+    tenant: UUID
+    kind: str
+    key: str
+    due_at: datetime
+    payload: dict[str, Any]
+    attempts: int
+
+
+TimerHandler = Callable[..., Awaitable[None]]
+"""`async def handler(tx: Tx, due: Due, *, now: datetime) -> None`"""
+
+
+@dataclass(slots=True)
+class Timers:
+    """What a slice does when work of a kind falls due."""
+
+    handlers: dict[str, TimerHandler] = field(default_factory=dict[str, TimerHandler])
+
+    def on(self, kind: str) -> Callable[[TimerHandler], TimerHandler]:
+        """Register the handler of one kind."""
+
+        def register(handler: TimerHandler) -> TimerHandler:
+            if kind in self.handlers:
+                raise ValueError(f"two handlers for due work of kind {kind}")
+            self.handlers[kind] = handler
+            return handler
+
+        return register
+
+
+async def schedule(tx: Tx, kind: str, *, key: str, due_at: datetime, payload: dict[str, Any] | None = None) -> None:
+    """Have `kind` happen at `due_at`; a second call with the same key moves it."""
+    await tx.run(
+        _SCHEDULE, {"tenant_id": tx.tenant, "kind": kind, "key": key, "due_at": due_at, "payload": payload or {}}
+    )
+    tx.after_commit.append(_nothing)
+
+
+async def schedule_many(tx: Tx, kind: str, rows: list[tuple[str, datetime, dict[str, Any]]]) -> None:
+    """Have `kind` happen for many keys: `(key, due_at, payload)` each."""
+    await tx.many(
+        _SCHEDULE,
+        [
+            {"tenant_id": tx.tenant, "kind": kind, "key": key, "due_at": at, "payload": payload}
+            for key, at, payload in rows
+        ],
+    )
+    tx.after_commit.append(_nothing)
+
+
+async def unschedule(tx: Tx, kind: str, *, key: str) -> bool:
+    """Take due work back; says whether there was any."""
+    return await tx.run(_UNSCHEDULE, {"kind": kind, "key": key}) > 0
+
+
+def _nothing() -> None:
+    """Scheduling alone is reason enough to wake the worker after the commit."""
+
+
+async def run_one_due(database: Database, timers: Timers, *, now: datetime) -> bool:
+    """Claim and carry out the most overdue work; says whether there was any.
+
+    A failing handler leaves its row, to be tried again after 5 seconds, then ever later up to an hour.
+    """
+    claimed: Due | None = None
+    try:
+        async with database.across() as tx:
+            row = await tx.one(_CLAIM, {"now": now})
+            if row is None:
+                return False
+            claimed = Due(row["tenant_id"], row["kind"], row["key"], row["due_at"], row["payload"], row["attempts"])
+            handler = timers.handlers.get(claimed.kind)
+            if handler is None:
+                raise LookupError(f"nobody handles due work of kind {claimed.kind}")  # noqa: TRY301 # kept for a later version
+            await database.become(tx, claimed.tenant)
+            # The row goes first: a handler may schedule the same key anew.
+            await tx.run(_UNSCHEDULE, {"kind": claimed.kind, "key": claimed.key})
+            await handler(tx, claimed, now=now)
+    except Exception as error:
+        if claimed is None:
+            raise
+        await _postpone(database, claimed, error, now)
+    return True
+
+
+async def _postpone(database: Database, claimed: Due, error: Exception, now: datetime) -> None:
+    wait = min(_FIRST_RETRY * 2 ** min(claimed.attempts, 20), _LONGEST_RETRY)
+    async with database.across() as tx:
+        await tx.run(
+            _RETRY_LATER,
+            {
+                "tenant": claimed.tenant,
+                "k": claimed.kind,
+                "y": claimed.key,
+                "at": now + wait,
+                "error": f"{type(error).__name__}: {error}"[:500],
+            },
+        )
+    _log.error("due_work_failed", kind=claimed.kind, attempts=claimed.attempts + 1, exc_info=error)

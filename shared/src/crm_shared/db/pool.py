@@ -1,0 +1,246 @@
+"""Transactions: every one belongs to one tenant, runs as one role, and ends by the hand that began it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+from sqlalchemy import Table
+from sqlalchemy.sql import ClauseElement
+
+from crm_shared.db import finder
+from crm_shared.db.statements import fixed, shaped
+from crm_shared.db.walls import Roles
+from crm_shared.events import EventPayload
+
+
+Record = asyncpg.Record
+
+NO_TENANT = UUID(int=0)
+_ROLLBACK_TIMEOUT_S = 5.0
+
+
+@dataclass(slots=True)
+class Pending:
+    """One emitted event that waits for its transaction's end."""
+
+    aggregate: str
+    aggregate_id: UUID
+    payload: EventPayload
+
+
+@dataclass(slots=True)
+class Tx:
+    """One open transaction of one tenant.
+
+    Events emitted here are written to the outbox just before the commit, so that the rows which keep an aggregate's
+    events in order are locked as late as possible.
+    """
+
+    connection: "asyncpg.pool.PoolConnectionProxy[Any] | asyncpg.Connection[Any]"
+    tenant: UUID
+    roles: Roles
+    as_finder: bool = False
+    pending: list[Pending] = field(default_factory=list[Pending])
+    after_commit: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+
+    async def one(self, statement: ClauseElement, params: Mapping[str, Any] | None = None) -> Record | None:
+        """The first row, or None."""
+        sql, arguments = _bind(statement, params)
+        return await self.connection.fetchrow(sql, *arguments)
+
+    async def all(self, statement: ClauseElement, params: Mapping[str, Any] | None = None) -> list[Record]:
+        """All rows."""
+        sql, arguments = _bind(statement, params)
+        return await self.connection.fetch(sql, *arguments)
+
+    async def scalar(self, statement: ClauseElement, params: Mapping[str, Any] | None = None) -> Any:
+        """The first column of the first row, or None."""
+        sql, arguments = _bind(statement, params)
+        return await self.connection.fetchval(sql, *arguments)
+
+    async def run(self, statement: ClauseElement, params: Mapping[str, Any] | None = None) -> int:
+        """How many rows the statement touched."""
+        sql, arguments = _bind(statement, params)
+        status = await self.connection.execute(sql, *arguments)
+        count = status.rsplit(" ", 1)[-1]
+        return int(count) if count.isdigit() else 0
+
+    async def many(self, statement: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run a statement with named parameters once for each row, pipelined."""
+        if rows:
+            prepared = fixed(statement)
+            await self.connection.executemany(prepared.sql, [prepared.arguments(row) for row in rows])
+
+    async def copy(self, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+        """Insert many rows by COPY, and say how many.
+
+        PostgreSQL refuses COPY into a table under row-level security, so the rows go through a temporary table.
+        """
+        names = ", ".join(f'"{column}"' for column in columns)
+        stage = f"stage_{table.name}"
+        await self.connection.execute(
+            f'CREATE TEMPORARY TABLE IF NOT EXISTS "{stage}" ON COMMIT DELETE ROWS '  # noqa: S608 # names from our own tables
+            f'AS SELECT {names} FROM "{table.name}" WITH NO DATA; DELETE FROM "{stage}"'
+        )
+        await self.connection.copy_records_to_table(stage, columns=list(columns), records=rows)
+        status = await self.connection.execute(f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM "{stage}"')  # noqa: S608
+        await self.connection.execute(f'DROP TABLE "{stage}"')
+        return int(status.rsplit(" ", 1)[-1])
+
+    async def find(self, statement: Any) -> list[Record]:
+        """Rows of a SELECT whose operators no index serves behind a policy (ILIKE, trigrams, jsonb, segments).
+
+        It runs as the read-only finder role, after the kernel has added this tenant's predicate to every tenant table
+        in it and verified that none was missed.
+        """
+        walled = finder.within_tenant(statement, self.tenant)
+        sql, arguments = shaped(walled)
+        if self.as_finder:
+            return await self.connection.fetch(sql, *arguments)
+        await self.connection.execute(f"SAVEPOINT before_find; SET LOCAL ROLE {self.roles.finder}")
+        try:
+            rows = await self.connection.fetch(sql, *arguments)
+        except BaseException:
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError):
+                await self.connection.execute("ROLLBACK TO SAVEPOINT before_find")
+            raise
+        await self.connection.execute(f"RELEASE SAVEPOINT before_find; SET LOCAL ROLE {self.roles.app}")
+        return rows
+
+    def emit(self, payload: EventPayload, *, aggregate_id: UUID) -> None:
+        """Say what happened to an aggregate; it is published if, and only if, this transaction commits."""
+        self.pending.append(Pending(payload.aggregate(), aggregate_id, payload))
+
+
+def _bind(statement: ClauseElement, params: Mapping[str, Any] | None) -> tuple[str, list[Any]]:
+    if params is None:
+        return shaped(statement)
+    prepared = fixed(statement)
+    return prepared.sql, prepared.arguments(params)
+
+
+Flush = Callable[[Tx, Sequence[Pending]], "asyncio.Future[None] | Any"]
+
+
+class Database:
+    """One service's database as one process sees it: a pool of connections and the four roles."""
+
+    def __init__(self, pool: "asyncpg.Pool[Any]", service: str, *, flush: Flush | None = None) -> None:
+        self._pool = pool
+        self.service = service
+        self.roles = Roles.of(service)
+        self._flush = flush
+        self.wakers: list[Callable[[], None]] = []
+
+    @classmethod
+    async def open(cls, url: str, service: str, *, size: int = 6, flush: Flush | None = None) -> "Database":
+        """Connect as the role that `url` names (the service's app or worker)."""
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            init=prepare_connection,
+            reset=_no_reset,
+            statement_cache_size=1_000,
+            max_cached_statement_lifetime=0,
+            # A generic plan of a filtered, ordered, limited statement walks the sort index and skips the right one.
+            server_settings={"plan_cache_mode": "force_custom_plan", "application_name": f"crm-{service}", "jit": "off"},
+        )
+        return cls(pool, service, flush=flush)
+
+    async def close(self) -> None:
+        """Give all connections back; those still busy after ten seconds are cut."""
+        try:
+            await asyncio.wait_for(self._pool.close(), 10)
+        except TimeoutError:
+            self._pool.terminate()
+
+    async def ping(self) -> None:
+        """Return if the database answers."""
+        async with self._pool.acquire() as connection:
+            await connection.fetchval("SELECT 1")
+
+    @property
+    def idle(self) -> int:
+        """How many connections are free now, counting those not opened yet."""
+        return self._pool.get_idle_size() + self._pool.get_max_size() - self._pool.get_size()
+
+    @asynccontextmanager
+    async def transaction(self, tenant: UUID) -> AsyncIterator[Tx]:
+        """A transaction of `tenant` as the app role; commits at the end of the block, rolls back on any exception."""
+        async with self._begun(tenant, f"SET LOCAL ROLE {self.roles.app}; ") as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def reading(self, tenant: UUID, *, as_finder: bool = False) -> AsyncIterator[Tx]:
+        """A read-only transaction of `tenant`."""
+        role = self.roles.finder if as_finder else self.roles.app
+        async with self._begun(tenant, f"SET TRANSACTION READ ONLY; SET LOCAL ROLE {role}; ") as tx:
+            tx.as_finder = as_finder
+            yield tx
+
+    @asynccontextmanager
+    async def across(self) -> AsyncIterator[Tx]:
+        """A transaction of the worker role over all tenants, for the kernel's machinery; see `become`."""
+        async with self._begun(NO_TENANT, f"SET LOCAL ROLE {self.roles.worker}; ") as tx:
+            yield tx
+
+    async def become(self, tx: Tx, tenant: UUID) -> None:
+        """Turn a transaction of `across` into one of `tenant`: what follows runs as the app role."""
+        tx.tenant = tenant
+        await tx.connection.execute(f"SET LOCAL ROLE {self.roles.app}; SET LOCAL app.tenant_id = '{tenant}'")
+
+    @asynccontextmanager
+    async def _begun(self, tenant: UUID, settings: str) -> AsyncIterator[Tx]:
+        async with self._pool.acquire() as connection:
+            # One message opens the transaction and names the tenant; the text comes from a parsed uuid only.
+            await connection.execute(f"BEGIN; {settings}SET LOCAL app.tenant_id = '{UUID(int=tenant.int)}'")
+            tx = Tx(connection, tenant, self.roles)
+            try:
+                yield tx
+                if tx.pending:
+                    await self._write_pending(tx)
+                await connection.execute("COMMIT")
+            except BaseException:
+                await _roll_back(connection)
+                raise
+        self._committed(tx)
+
+    async def _write_pending(self, tx: Tx) -> None:
+        if self._flush is None:
+            raise RuntimeError(f"the {self.service} database was opened without an outbox; it cannot emit events")
+        await self._flush(tx, tx.pending)
+
+    def _committed(self, tx: Tx) -> None:
+        for act in tx.after_commit:
+            act()
+        if tx.pending or tx.after_commit:
+            for wake in self.wakers:
+                wake()
+
+
+async def _roll_back(connection: Any) -> None:
+    try:
+        await asyncio.wait_for(asyncio.shield(connection.execute("ROLLBACK")), _ROLLBACK_TIMEOUT_S)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, asyncio.CancelledError):
+        connection.terminate()
+
+
+async def prepare_connection(connection: Any) -> None:
+    """Let jsonb columns hold parsed values."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        encoder=lambda value: b"\x01" + orjson.dumps(value),
+        decoder=lambda raw: orjson.loads(raw[1:]),
+    )
+
+
+async def _no_reset(connection: Any) -> None:
+    """Every transaction here cleans up after itself, so the pool's own reset query is a wasted round trip."""

@@ -1,0 +1,145 @@
+"""Events: what happened to one aggregate, as payload inside the owner and as CloudEvents 1.0 between services."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import orjson
+from pydantic import BaseModel, ConfigDict
+
+from crm_shared.ids import public_id
+
+SPEC_VERSION = "1.0"
+CONTENT_TYPE = "application/cloudevents+json"
+
+
+class EventPayload(BaseModel):
+    """The data of one published event type; subclasses say its name and show an example.
+
+    `TYPE` is `crm.<aggregate>.<what-happened>.v<N>`; `ID_PREFIX` is the public prefix of the aggregate's ids.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    TYPE: ClassVar[str]
+    ID_PREFIX: ClassVar[str]
+    EXAMPLE: ClassVar[dict[str, Any]]
+
+    @classmethod
+    def aggregate(cls) -> str:
+        """The aggregate's name, such as `ticket`."""
+        return aggregate_of(cls.TYPE)
+
+    def to_json(self) -> str:
+        """The payload as JSON text."""
+        return self.model_dump_json()
+
+
+def aggregate_of(event_type: str) -> str:
+    """The aggregate named in an event type: `crm.ticket.opened.v1` → `ticket`."""
+    return event_type.split(".", 2)[1]
+
+
+def topic_of(event_type: str) -> str:
+    """The topic an event type travels on: `crm.ticket.opened.v1` → `crm.ticket`."""
+    return f"crm.{aggregate_of(event_type)}"
+
+
+def partition_key(tenant: UUID, aggregate_id: UUID) -> str:
+    """The key that keeps all facts about one aggregate in order."""
+    return f"{tenant}:{aggregate_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One event as it travels (CloudEvents 1.0, structured JSON).
+
+    `sequence` counts the aggregate's events from 1 without gaps; `epoch` grows when the owner's database is restored
+    from a backup. `data` is JSON text, so that a relay needn't parse it.
+    """
+
+    id: UUID
+    type: str
+    source: str
+    subject: str
+    time: datetime
+    tenant: UUID
+    aggregate_id: UUID
+    epoch: int
+    sequence: int
+    traceparent: str | None
+    data: str
+
+    @property
+    def topic(self) -> str:
+        """The topic this event travels on."""
+        return topic_of(self.type)
+
+    @property
+    def key(self) -> str:
+        """The partition key."""
+        return partition_key(self.tenant, self.aggregate_id)
+
+    def payload(self) -> Any:
+        """The parsed data."""
+        return orjson.loads(self.data)
+
+    def to_bytes(self) -> bytes:
+        """The event as structured JSON."""
+        fields: dict[str, Any] = {
+            "specversion": SPEC_VERSION,
+            "id": str(self.id),
+            "type": self.type,
+            "source": self.source,
+            "subject": self.subject,
+            "time": self.time,
+            "datacontenttype": "application/json",
+            "tenantid": str(self.tenant),
+            "partitionkey": self.key,
+            "epoch": self.epoch,
+            # CloudEvents' sequence extension is text that sorts lexicographically.
+            "sequence": f"{self.sequence:020d}",
+            "data": orjson.Fragment(self.data.encode()),
+        }
+        if self.traceparent:
+            fields["traceparent"] = self.traceparent
+        return orjson.dumps(fields, option=orjson.OPT_UTC_Z)
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> "Envelope":
+        """The event in `raw`.
+
+        Raises:
+            ValueError: these bytes are no event of ours.
+        """
+        try:
+            fields = orjson.loads(raw)
+            if fields["specversion"] != SPEC_VERSION:
+                raise ValueError(f"unknown CloudEvents version {fields['specversion']!r}")
+            tenant, _, aggregate_id = fields["partitionkey"].partition(":")
+            time = datetime.fromisoformat(fields["time"])
+            if time.tzinfo is None:
+                raise ValueError("the event's time has no zone")
+            if fields["tenantid"] != tenant:
+                raise ValueError("tenant and partition key disagree")
+            return cls(
+                id=UUID(fields["id"]),
+                type=str(fields["type"]),
+                source=str(fields["source"]),
+                subject=str(fields["subject"]),
+                time=time,
+                tenant=UUID(tenant),
+                aggregate_id=UUID(aggregate_id),
+                epoch=int(fields["epoch"]),
+                sequence=int(fields["sequence"]),
+                traceparent=fields.get("traceparent"),
+                data=orjson.dumps(fields["data"]).decode(),
+            )
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            raise ValueError(f"not an event: {error!r}") from error
+
+
+def example_subject(payload: type[EventPayload]) -> str:
+    """A made-up subject for documents."""
+    return public_id(payload.ID_PREFIX, UUID("01890a5d-ac96-774b-bcce-b302099a8057"))

@@ -1,0 +1,47 @@
+"""How a long job looks to clients."""
+
+from typing import Annotated, Any
+
+from crm_shared.db.operations import Operation, State
+from crm_shared.fields import Instant, Read, extensible
+from crm_shared.ids import public_id
+
+
+class OperationProblem(Read):
+    """Why an operation failed."""
+
+    code: str
+    detail: str
+
+
+class OperationRead(Read):
+    """A long job: where it stands, how far it is, and what came of it."""
+
+    id: str
+    kind: str
+    state: Annotated[str, extensible(State)]
+    done: int
+    total: int | None
+    result: dict[str, Any] | None
+    problem: OperationProblem | None
+    cancel_requested: bool
+    created_at: Instant
+    started_at: Instant | None
+    finished_at: Instant | None
+
+    @classmethod
+    def of(cls, prefix: str, operation: Operation) -> "OperationRead":
+        """The client's view of an operation of the service with this id prefix."""
+        return cls(
+            id=public_id(prefix, operation.id),
+            kind=operation.kind,
+            state=operation.state,
+            done=operation.done,
+            total=operation.total,
+            result=operation.result,
+            problem=OperationProblem(**operation.problem) if operation.problem else None,
+            cancel_requested=operation.cancel_requested,
+            created_at=operation.created_at,
+            started_at=operation.started_at,
+            finished_at=operation.finished_at,
+        )

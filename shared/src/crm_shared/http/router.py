@@ -1,0 +1,106 @@
+"""Routers that keep the suite's conventions: a scope on every route, strict query parameters, stable operation ids."""
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from crm_shared.errors import FieldError, Invalid
+from crm_shared.http.problems import Problem
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "We don't know who asks."},
+    403: {"model": Problem, "description": "The caller lacks the scope."},
+    404: {"model": Problem, "description": "It isn't there, or isn't the caller's."},
+    409: {"model": Problem, "description": "It clashes with the present state."},
+    422: {"model": Problem, "description": "The input is not valid."},
+    429: {"model": Problem, "description": "Slow down."},
+    503: {"model": Problem, "description": "Not now; try again."},
+}
+
+
+class Unscoped(TypeError):
+    """A route was declared without `needs(scope)` or `public(reason)`."""
+
+
+class JsonRequest(Request):
+    """A request whose JSON is read strictly: no NaN, no lone surrogates, no endless nesting."""
+
+    async def json(self) -> Any:
+        """The parsed body."""
+        if not hasattr(self, "_json"):
+            self._json = orjson.loads(await self.body())
+        return self._json
+
+
+class StrictRoute(APIRoute):
+    """A route with a scope that refuses query parameters it doesn't know."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **kwargs: Any) -> None:
+        super().__init__(path, endpoint, **kwargs)
+        marks = [dependency.call for dependency in self.dependant.dependencies]
+        self.scope: str | None = next((mark.crm_scope for mark in marks if hasattr(mark, "crm_scope")), None)
+        self.public: str | None = next((mark.crm_public for mark in marks if hasattr(mark, "crm_public")), None)
+        if (self.scope is None) == (self.public is None):
+            raise Unscoped(f"{path}: declare exactly one of needs(scope) and public(reason)")
+        extra: dict[str, Any] = {"x-required-scope": self.scope} if self.scope else {"x-public": self.public}
+        extra["security"] = [{"token": []}] if self.scope else []
+        self.openapi_extra = {**extra, **(self.openapi_extra or {})}
+
+    @cached_property
+    def known_parameters(self) -> frozenset[str]:
+        """The names of all query parameters that the route takes."""
+        return frozenset(_query_names(self.dependant))
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        """The handler, behind the check of query parameters."""
+        inner = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            if request.scope["query_string"]:
+                self._refuse_unknown(request)
+            return await inner(JsonRequest(request.scope, request.receive))
+
+        return handle
+
+    def _refuse_unknown(self, request: Request) -> None:
+        unknown = [name for name in request.query_params if name not in self.known_parameters]
+        if unknown:
+            known = ", ".join(sorted(self.known_parameters)) or "none"
+            raise Invalid(
+                f"Unknown query parameter {unknown[0]}; this address knows: {known}.",
+                code="query_parameter_unknown",
+                errors=[FieldError(f"query:{name}", "unknown", "Leave it out.") for name in unknown],
+            )
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    for parameter in dependant.query_params:
+        annotation: Any = parameter.field_info.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            for name, info in annotation.model_fields.items():
+                yield info.alias or name
+        else:
+            yield parameter.alias
+    for inner in dependant.dependencies:
+        yield from _query_names(inner)
+
+
+class Router(APIRouter):
+    """The routes of one resource; operation ids are `<tag>_<handler>`."""
+
+    def __init__(self, *, prefix: str, tag: str) -> None:
+        super().__init__(
+            prefix=prefix,
+            tags=[tag],
+            route_class=StrictRoute,
+            responses=PROBLEMS,
+            generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}".replace("-", "_"),
+        )
+
+

@@ -1,0 +1,40 @@
+"""Identifiers: UUIDv7 inside, prefixed text outside.
+
+The text form is `<prefix>_<26 characters>`: base32hex (RFC 4648 §7) in lower case without padding, which keeps the
+order of the bytes, so that text ids sort by time as the UUIDs do (RFC 9562 §5.7).
+"""
+
+from base64 import b32hexdecode, b32hexencode
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from crm_shared.errors import Invalid
+
+_TEXT_LENGTH = 26
+_ALPHABET = frozenset("0123456789abcdefghijklmnopqrstuv")
+
+
+def new_id() -> UUID:
+    """A fresh identifier that sorts after those made earlier in this process."""
+    return uuid7()
+
+
+def public_id(prefix: str, value: UUID) -> str:
+    """The text form of `value` that clients see."""
+    return f"{prefix}_{b32hexencode(value.bytes).decode('ascii').rstrip('=').lower()}"
+
+
+def parse_id(prefix: str, text: str) -> UUID:
+    """The identifier behind `text`.
+
+    Raises:
+        Invalid: the text is not an id of this kind; nothing is guessed or repaired.
+    """
+    head, _, tail = text.rpartition("_")
+    if head != prefix or len(tail) != _TEXT_LENGTH or not _ALPHABET.issuperset(tail):
+        raise Invalid(f"Expected an id that looks like {prefix}_ and {_TEXT_LENGTH} characters.", code="id_malformed")
+    value = UUID(bytes=b32hexdecode(tail.upper() + "======"))
+    if public_id(prefix, value) != text:  # the last character holds two bits that must be zero
+        raise Invalid(f"Expected an id that looks like {prefix}_ and {_TEXT_LENGTH} characters.", code="id_malformed")
+    return value

@@ -1,0 +1,57 @@
+"""`python -m crm_<service> api | worker | migrate | revision | contracts`."""
+
+import argparse
+import asyncio
+import signal
+
+import uvicorn
+
+from crm_shared.db.migrations import autogenerate, upgrade
+from crm_shared.observability.logs import configure_logs
+from crm_shared.runtime.service import Service
+from crm_shared.settings import ServiceSettings
+
+
+def main(service: Service) -> None:
+    """Run one process of the service as its arguments and the environment say."""
+    parser = argparse.ArgumentParser(prog=service.name, description=service.title)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("api", help="serve HTTP")
+    commands.add_parser("worker", help="relay, consume, keep time, do long jobs")
+    commands.add_parser("migrate", help="bring the database up to date")
+    revision = commands.add_parser("revision", help="write a migration from the tables' difference to the database")
+    revision.add_argument("message")
+    revision.add_argument("--kernel", action="store_true", help="of the kernel's tables instead of the service's")
+    contracts = commands.add_parser("contracts", help="write openapi.json, asyncapi.json and event schemas")
+    contracts.add_argument("folder")
+    arguments = parser.parse_args()
+    if arguments.command == "contracts":
+        from crm_shared.runtime.contracts import write_contracts  # noqa: PLC0415 # needed by no running process
+
+        write_contracts(service, arguments.folder)
+        return
+    settings = ServiceSettings()  # pyright: ignore[reportCallIssue] # the environment fills it
+    configure_logs(settings.log_level)
+    match arguments.command:
+        case "api":
+            from crm_shared.runtime.serving import make_app  # noqa: PLC0415 # migrations need none of it
+
+            app = make_app(service, settings)
+            uvicorn.run(app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False)
+        case "worker":
+            asyncio.run(_work(service, settings))
+        case "migrate":
+            asyncio.run(upgrade(service.schema, settings.owner_database_url))
+        case _:
+            asyncio.run(autogenerate(service.schema, settings.owner_database_url, arguments.message, kernel=arguments.kernel))
+
+
+async def _work(service: Service, settings: ServiceSettings) -> None:
+    from crm_shared.runtime.working import working  # noqa: PLC0415
+
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, asked.set)
+    async with working(service, settings):
+        await asked.wait()

@@ -1,0 +1,35 @@
+"""A service's worker in one process, from settings."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from crm_shared.bus.port import Bus, open_bus
+from crm_shared.clock import Clock, SystemClock
+from crm_shared.db.outbox import flush_outbox
+from crm_shared.db.pool import Database
+from crm_shared.runtime.service import Service
+from crm_shared.runtime.worker import Worker
+from crm_shared.settings import ServiceSettings
+
+
+@asynccontextmanager
+async def working(
+    service: Service, settings: ServiceSettings, *, bus: Bus | None = None, clock: Clock | None = None
+) -> AsyncIterator[Worker]:
+    """A running worker of the service, for as long as the block lasts."""
+    database = await Database.open(
+        settings.worker_database_url, service.name, size=settings.worker_pool_size, flush=flush_outbox
+    )
+    own_bus = bus is None
+    line = bus or await open_bus(settings.bus_url)
+    direct = settings.direct_database_url or settings.worker_database_url
+    worker = Worker(service, database, line, clock or SystemClock(), direct_url=direct)
+    try:
+        await line.ensure_topics([*service.topics_published, *service.topics_consumed])
+        worker.start()
+        yield worker
+    finally:
+        await worker.stop()
+        if own_bus:
+            await line.aclose()
+        await database.close()
