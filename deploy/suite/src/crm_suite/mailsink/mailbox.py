@@ -3,11 +3,13 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as modern
 from itertools import islice
+
+from crm_shared.clock import Clock, SystemClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class CaughtMail:
 class Mailbox:
     """The last `keep` mails; `caught` goes on counting those that were let go."""
 
-    def __init__(self, *, keep: int = 5_000, keep_bytes: int = 64 * 1024 * 1024) -> None:
+    def __init__(self, *, keep: int = 5_000, keep_bytes: int = 64 * 1024 * 1024, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
         self._mails: deque[CaughtMail] = deque()
         self._keep = keep
         self._keep_bytes = keep_bytes
@@ -38,7 +41,7 @@ class Mailbox:
 
     def catch(self, sender: str, recipients: tuple[str, ...], raw: bytes) -> CaughtMail:
         self.caught += 1
-        mail = CaughtMail(self.caught, datetime.now(UTC), sender, recipients, raw)
+        mail = CaughtMail(self.caught, self._clock.now(), sender, recipients, raw)
         self._mails.append(mail)
         self._held_bytes += len(raw)
         while len(self._mails) > self._keep or (self._held_bytes > self._keep_bytes and len(self._mails) > 1):
