@@ -156,7 +156,7 @@ class Bus(Protocol):
         ...
 
 
-def open_bus(url: str) -> Bus:
+async def open_bus(url: str) -> Bus:
     """The bus behind `url`: `postgresql://…` is the PostgreSQL log, `kafka://host:port[,host:port]` is Kafka.
 
     Nothing is connected before the first use.

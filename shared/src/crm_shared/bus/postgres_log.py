@@ -229,11 +229,14 @@ class PostgresLog:
                 try:
                     closed = asyncio.Event()
                     connection.add_termination_listener(lambda _connection, gone=closed: gone.set())
-                    await connection.add_listener(log_schema.CHANNEL, lambda *_about: wake.ring_all(self._url))
+                    await connection.add_listener(log_schema.CHANNEL, self._heard)
                     await closed.wait()
                 finally:
                     connection.terminate()
             await asyncio.sleep(1)
+
+    def _heard(self, *_: object) -> None:
+        wake.ring_all(self._url)
 
     async def _sweep_now_and_then(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""The inbox: which events have arrived, and how far each key has come. All set-based: a batch costs what one event costs."""
+"""The inbox: which events have arrived, and how far each key has come. All set-based, for whole batches at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

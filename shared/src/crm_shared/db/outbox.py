@@ -137,7 +137,8 @@ async def raise_epoch(owner_connection: Any) -> int:
     async with owner_connection.transaction():
         await owner_connection.execute("LOCK TABLE event_sequence IN EXCLUSIVE MODE")
         default = await owner_connection.fetchval(
-            "SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum "
+            "SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef "
+            "JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum "
             "WHERE adrelid = 'event_sequence'::regclass AND attname = 'epoch'"
         )
         epoch = int(str(default).strip("'").partition("'")[0]) + 1

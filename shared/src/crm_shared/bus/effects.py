@@ -1,0 +1,83 @@
+"""Handing events to a service's handlers, inside somebody else's transaction."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from crm_shared.bus.handlers import Projections, Reactions, received
+from crm_shared.bus.sequencing import ERASED, Step, mentioned_ids
+from crm_shared.clock import Clock
+from crm_shared.db.inbox import erased_among, mark_erased
+from crm_shared.db.parking import blank_mentions
+from crm_shared.db.pool import Tx
+from crm_shared.errors import Invalid
+from crm_shared.events import Envelope
+from crm_shared.ids import parse_id
+
+
+class Effects:
+    """What one service does with events: its projections, then its reactions."""
+
+    def __init__(self, projections: Projections, reactions: Reactions, clock: Clock) -> None:
+        self._projections = projections
+        self._reactions = reactions
+        self._clock = clock
+
+    async def apply(self, tx: Tx, steps: Sequence[Step]) -> None:
+        """Apply one round: at most one event of each key."""
+        wanted = [step for step in steps if self._concerns(step)]
+        if not wanted:
+            return
+        wanted = await self._without_erased(tx, wanted)
+        await self._project(tx, [step.envelope for step in wanted if step.projections])
+        for step in wanted:
+            if step.reactions:
+                await self._react(tx, step.envelope)
+
+    def _concerns(self, step: Step) -> bool:
+        kind = step.envelope.type
+        return kind in self._projections.handlers or kind in self._reactions.handlers or kind.endswith(ERASED)
+
+    async def _without_erased(self, tx: Tx, steps: Sequence[Step]) -> list[Step]:
+        """Leave out what speaks of an erased person, so that a late receipt recreates nobody."""
+        ids = {id(step): _ids(step.envelope) for step in steps}
+        gone = await erased_among(tx, set[UUID]().union(*ids.values()))
+        kept = [step for step in steps if step.envelope.type.endswith(ERASED) or not (ids[id(step)] & gone)]
+        for step in kept:
+            if step.envelope.type.endswith(ERASED):
+                await mark_erased(tx, step.envelope.aggregate_id, now=self._clock.now())
+                await blank_mentions(tx, step.envelope.subject)
+        return kept
+
+    async def _project(self, tx: Tx, envelopes: Sequence[Envelope]) -> None:
+        by_type: dict[str, list[Envelope]] = {}
+        for envelope in envelopes:
+            by_type.setdefault(envelope.type, []).append(envelope)
+        for kind, group in by_type.items():
+            for handler in self._projections.handlers.get(kind, ()):
+                with _trace(group[0]):
+                    await handler.call(tx, [received(envelope, handler.model) for envelope in group])
+
+    async def _react(self, tx: Tx, envelope: Envelope) -> None:
+        for handler in self._reactions.handlers.get(envelope.type, ()):
+            with _trace(envelope):
+                await handler.call(tx, received(envelope, handler.model), now=self._clock.now())
+
+
+def _trace(envelope: Envelope) -> AbstractContextManager[Any]:
+    """What a handler logs and emits belongs to the trace of what it handles."""
+    return structlog.contextvars.bound_contextvars(traceparent=envelope.traceparent)
+
+
+def _ids(envelope: Envelope) -> set[UUID]:
+    """The event's aggregate and whatever public ids its data mentions."""
+    found = {envelope.aggregate_id}
+    for text in mentioned_ids(envelope.payload()):
+        try:
+            found.add(parse_id(text.rpartition("_")[0], text))
+        except Invalid:
+            continue
+    return found

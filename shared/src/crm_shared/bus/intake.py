@@ -1,0 +1,179 @@
+"""Taking a delivered batch in: one transaction per tenant claims, checks sequences, applies and parks.
+
+A batch that fails is tried again while the cause looks passing, then cut in halves until the event that fails stands
+alone; its key is parked with all that follows it, and every other key goes on.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+
+from crm_shared.bus import metrics
+from crm_shared.bus.effects import Effects
+from crm_shared.bus.port import Delivered
+from crm_shared.bus.sequencing import Incoming, Plan, as_parked, plan
+from crm_shared.clock import Clock
+from crm_shared.db import inbox, parking
+from crm_shared.db.inbox import UNSEEN
+from crm_shared.db.pool import NO_TENANT, Database
+from crm_shared.errors import Unavailable
+from crm_shared.events import Envelope
+from crm_shared.observability.logs import logger
+
+_log = logger("bus.intake")
+_RETRY_FOR_S = 10.0
+_SHORTEST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 2.0
+_TENANTS_AT_ONCE = 2
+TAKE_DEADLINE_S = 20.0
+"""Handlers of a batch that take longer together fail; well below what makes a group take a member for stuck."""
+
+PASSING = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    Unavailable,
+    OSError,
+)
+"""What may go away by itself: contention, a restarting server, a dependency that is not ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Healing:
+    """A key for which something has arrived that may let it go on."""
+
+    tenant: UUID
+    key: str
+
+
+class Intake:
+    """The inbox side of one consuming service."""
+
+    def __init__(self, database: Database, effects: Effects, clock: Clock) -> None:
+        self._database = database
+        self._effects = effects
+        self._clock = clock
+        self._service = database.service
+        self._room = asyncio.Semaphore(_TENANTS_AT_ONCE)
+        self.attempted_s = 0.0
+        """When something was last tried, on the event loop's clock."""
+
+    async def take(self, batch: Sequence[Delivered]) -> list[Healing]:
+        """Take a batch in; afterwards each event has been applied, or waits, or was seen before.
+
+        Raises:
+            Exception: not even parking worked; the database is away, and the batch should be taken again.
+        """
+        by_tenant: dict[UUID, list[Incoming]] = {}
+        broken: list[tuple[Delivered, Exception]] = []
+        for delivered in batch:
+            try:
+                envelope = Envelope.from_bytes(delivered.value)
+                envelope.topic  # noqa: B018 # a type without an aggregate is no event of ours
+            except (ValueError, IndexError) as error:
+                broken.append((delivered, error))
+            else:
+                by_tenant.setdefault(envelope.tenant, []).append(Incoming(delivered, envelope))
+        deadline = _now_s() + _RETRY_FOR_S
+        outcomes = await asyncio.gather(
+            *(self._take_tenant(tenant, items, deadline) for tenant, items in by_tenant.items()),
+            return_exceptions=True,
+        )
+        for delivered, error in broken:
+            await self._park_undecodable(delivered, error)
+        healing: list[Healing] = []
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            healing += outcome
+        return healing
+
+    async def apply(self, tenant: UUID, items: Sequence[Incoming]) -> list[Healing]:
+        """One transaction for all; raises what a handler raises, and then nothing has happened."""
+        async with self._database.transaction(tenant) as tx:
+            fresh = await inbox.claim(tx, [item.envelope.id for item in items])
+            # The same event can be twice in one batch: the first one counts.
+            news = [item for item in items if item.envelope.id in fresh and not fresh.discard(item.envelope.id)]
+            states = await inbox.key_states(tx, {item.key for item in news}) if news else {}
+            planned = plan(news, states)
+            async with asyncio.timeout(TAKE_DEADLINE_S):
+                for steps in planned.rounds:
+                    await self._effects.apply(tx, steps)
+            await inbox.advance(tx, planned.positions)
+            await parking.park_keys(tx, planned.newly_parked, now=self._clock.now())
+            await parking.park_events(tx, [item.parked() for item in planned.waiting])
+        self._count(items, news, planned)
+        return [Healing(tenant, key) for key in planned.healing]
+
+    async def _take_tenant(self, tenant: UUID, items: Sequence[Incoming], deadline: float) -> list[Healing]:
+        async with self._room:
+            return await self._attempt(tenant, items, deadline)
+
+    async def _attempt(self, tenant: UUID, items: Sequence[Incoming], deadline: float) -> list[Healing]:
+        pause_s = _SHORTEST_PAUSE_S
+        while True:
+            self.attempted_s = _now_s()
+            try:
+                return await self.apply(tenant, items)
+            except PASSING as error:
+                failure: Exception = error
+                if _now_s() + pause_s < deadline:
+                    await asyncio.sleep(random.uniform(_SHORTEST_PAUSE_S, pause_s))  # noqa: S311 # spreads retries
+                    pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+                    continue
+            except Exception as error:  # noqa: BLE001 # whatever a handler raises parks its key and no other
+                failure = error
+            if len(items) == 1:
+                await self._park_failed(tenant, items[0], failure)
+                return []
+            half = len(items) // 2
+            first = await self._attempt(tenant, items[:half], deadline)
+            return first + await self._attempt(tenant, items[half:], deadline)
+
+    async def _park_failed(self, tenant: UUID, item: Incoming, error: Exception) -> None:
+        async with self._database.transaction(tenant) as tx:
+            if not await inbox.claim(tx, [item.envelope.id]):
+                return
+            reasons = {item.key: parking.FAILED}
+            await parking.park_keys(tx, reasons, now=self._clock.now(), error=_told(error))
+            await parking.park_events(tx, [item.parked()])
+        metrics.PARKED.labels(self._service, parking.FAILED).inc()
+        _log.error("key_parked", key=item.key, type=item.envelope.type, reason=parking.FAILED, exc_info=error)
+
+    async def _park_undecodable(self, delivered: Delivered, error: Exception) -> None:
+        key = f"{delivered.topic}:{delivered.partition}:{delivered.offset}"
+        waiting = as_parked(delivered, key, UNSEEN, event_id=NO_TENANT, type="")
+        async with self._database.transaction(NO_TENANT) as tx:
+            await parking.park_keys(tx, {key: parking.UNDECODABLE}, now=self._clock.now(), error=_told(error))
+            await parking.park_events(tx, [waiting])
+        metrics.PARKED.labels(self._service, parking.UNDECODABLE).inc()
+        _log.error("key_parked", key=key, reason=parking.UNDECODABLE, error=_told(error))
+
+    def _count(self, items: Sequence[Incoming], news: Sequence[Incoming], planned: Plan) -> None:
+        metrics.APPLIED.labels(self._service).inc(planned.steps)
+        metrics.DUPLICATES.labels(self._service).inc(len(items) - len(news))
+        for key, reason in planned.newly_parked.items():
+            metrics.PARKED.labels(self._service, reason).inc()
+            if reason == parking.GAP:
+                metrics.GAPS.labels(self._service).inc()
+            _log.warning("key_parked", key=key, reason=reason)
+        for item in planned.stale:
+            if not item.envelope.type.endswith(".snapshot.v1"):
+                metrics.STALE.labels(self._service).inc()
+                _log.error("stale_event", key=item.key, type=item.envelope.type, sequence=item.envelope.sequence)
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
