@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from crm_communication_dispatch.customers.domain import Consent
 from crm_shared.errors import Conflict, FieldError
 
 LOOK_BACK = timedelta(days=32)
@@ -76,18 +77,6 @@ class Policy:
     time_zone: str = "UTC"
     retry_unknown: frozenset[str] = frozenset({"transactional"})
     version: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """The consent row of one purpose and channel."""
-
-    consent_id: UUID
-    purpose: str
-    channel: str
-    status: str
-    effective_at: datetime
-    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,20 @@ _CACHE_SIZE = 256
 class Reader(Protocol):
     """The customer as a template sees one."""
 
-    given_name: str | None
-    family_name: str | None
-    display_name: str | None
-    language: str | None
-    country: str | None
+    @property
+    def given_name(self) -> str | None: ...
+
+    @property
+    def family_name(self) -> str | None: ...
+
+    @property
+    def display_name(self) -> str | None: ...
+
+    @property
+    def language(self) -> str | None: ...
+
+    @property
+    def country(self) -> str | None: ...
 
 
 class LinkMaker(Protocol):
