@@ -27,7 +27,9 @@ class PublicId:
         if isinstance(value, UUID):
             return value
         if not isinstance(value, str):
-            raise PydanticCustomError("id_malformed", "an id is text that starts with {prefix}_", {"prefix": self.prefix})
+            raise PydanticCustomError(
+                "id_malformed", "an id is text that starts with {prefix}_", {"prefix": self.prefix}
+            )
         try:
             return parse_id(self.prefix, value)
         except Invalid as error:

@@ -8,9 +8,32 @@ from enum import StrEnum
 from crm_shared.errors import Invalid
 
 # ISO 4217 minor units that differ from two decimals.
-_EXPONENTS = dict.fromkeys(
-    ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"], 0
-) | dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3) | {"CLF": 4, "UYW": 4}
+_EXPONENTS = (
+    dict.fromkeys(
+        [
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "ISK",
+            "JPY",
+            "KMF",
+            "KRW",
+            "PYG",
+            "RWF",
+            "UGX",
+            "UYI",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ],
+        0,
+    )
+    | dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3)
+    | {"CLF": 4, "UYW": 4}
+)
 _MAX_AMOUNT = Decimal(10) ** 15
 
 
@@ -38,13 +61,15 @@ def minor_units(currency: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """An exact amount of one currency (ISO 4217, three capital letters); it may be negative and may hold fractions of a coin."""
+    """An exact amount of one currency (ISO 4217, three capital letters); negative and fractions of a coin may be."""
 
     amount: Decimal
     currency: str
 
     def __post_init__(self) -> None:
-        if len(self.currency) != 3 or not (self.currency.isascii() and self.currency.isalpha() and self.currency.isupper()):
+        if len(self.currency) != 3 or not (
+            self.currency.isascii() and self.currency.isalpha() and self.currency.isupper()
+        ):
             raise Invalid("A currency is three capital letters, such as EUR.", code="currency_malformed")
         if not self.amount.is_finite() or abs(self.amount) >= _MAX_AMOUNT:
             raise Invalid("An amount is a finite number below 10^15.", code="amount_out_of_range")
@@ -102,7 +127,9 @@ class Money:
 
     def rounded(self, mode: Rounding = Rounding.HALF_UP) -> "Money":
         """This amount in whole smallest coins."""
-        return Money(self.amount.quantize(Decimal(1).scaleb(-minor_units(self.currency)), rounding=_MODES[mode]), self.currency)
+        return Money(
+            self.amount.quantize(Decimal(1).scaleb(-minor_units(self.currency)), rounding=_MODES[mode]), self.currency
+        )
 
     def allocate(self, weights: Sequence[Decimal | int]) -> list["Money"]:
         """Shares in proportion to `weights` that sum to exactly this amount.

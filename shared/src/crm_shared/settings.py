@@ -3,12 +3,11 @@
 The same names serve every process; what differs is their values. `make run` makes them all by itself.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from typing_extensions import Annotated
 
 
 class ServiceSettings(BaseSettings):
@@ -17,16 +16,16 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
     database_url: str = Field(description="PostgreSQL, as the service's app role.")
-    worker_database_url: str = Field("", description="The same database as the worker role; workers only.")
-    owner_database_url: str = Field("", description="The same database as the owner role; migrations only.")
+    worker_database_url: str = Field(default="", description="The same database as the worker role; workers only.")
+    owner_database_url: str = Field(default="", description="The same database as the owner role; migrations only.")
     direct_database_url: str = Field(
-        "", description="The worker's database without a transaction-pooling proxy between; for session locks."
+        default="", description="The worker's database without a transaction-pooling proxy between; for session locks."
     )
-    bus_url: str = Field("", description="postgresql://… (the embedded log) or kafka://host:port[,host:port].")
+    bus_url: str = Field(default="", description="postgresql://… (the embedded log) or kafka://host:port[,host:port].")
     internal_jwks: Annotated[dict[str, Any], NoDecode] = Field(
         default_factory=dict[str, Any], description="The gateway's public keys (JWKS, as JSON)."
     )
-    cursor_secret: str = Field("", description="Signs page cursors; equal in all processes of a service.")
+    cursor_secret: str = Field(default="", description="Signs page cursors; equal in all processes of a service.")
     host: str = "127.0.0.1"
     port: int = 8000
     log_level: str = "INFO"

@@ -1,10 +1,11 @@
 import asyncio
 from datetime import timedelta
 
+from sqlalchemy import select
+
 from crm_shared.db.due import Timers, run_one_due, schedule, unschedule
 from crm_shared.testing.kit import ServiceKit
 from crm_shared.testing.probe.app import SERVICE, tally
-from sqlalchemy import select
 
 
 async def _reminded(kit: ServiceKit, tenant, key: str) -> int:  # type: ignore[no-untyped-def]

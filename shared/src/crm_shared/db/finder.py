@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Table, and_
+from sqlalchemy import Select, and_
 from sqlalchemy.sql import ClauseElement, visitors
 from sqlalchemy.sql.selectable import Alias, CompoundSelect, FromClause, Join
 
-from crm_shared.db.metadata import TENANT, is_walled
+from crm_shared.db.metadata import TENANT, is_walled_table
 
 
 class Unwalled(RuntimeError):
@@ -23,7 +23,7 @@ def within_tenant(statement: Any, tenant: UUID) -> Any:
     Raises:
         Unwalled: it isn't a SELECT (or a union of them), or a tenant table stands where no predicate could be added.
     """
-    if not isinstance(statement, Select | CompoundSelect):
+    if not (_is(statement, Select) or _is(statement, CompoundSelect)):
         raise Unwalled("only a SELECT can be run as the finder")
 
     def confine_select(element: Any) -> None:
@@ -35,9 +35,11 @@ def within_tenant(statement: Any, tenant: UUID) -> Any:
 
     def confine_join(element: Any) -> None:
         if element.isouter:
-            element.onclause = and_(element.onclause, *(table.c[TENANT] == tenant for table in _required(element.right)))
+            element.onclause = and_(
+                element.onclause, *(table.c[TENANT] == tenant for table in _required(element.right))
+            )
 
-    walled = visitors.cloned_traverse(statement, {}, {"select": confine_select, "join": confine_join})
+    walled: Any = visitors.cloned_traverse(statement, {}, {"select": confine_select, "join": confine_join})
     _verify(walled)
     return walled
 
@@ -49,7 +51,7 @@ def _required(clause: FromClause) -> list[FromClause]:
             raise Unwalled("a full join has no side that could carry the tenant predicate")
         return _required(clause.left) + ([] if clause.isouter else _required(clause.right))
     target: Any = clause.element if isinstance(clause, Alias) else clause
-    return [clause] if isinstance(target, Table) and is_walled(target) else []
+    return [clause] if is_walled_table(target) else []
 
 
 def _named(condition: ClauseElement | None) -> set[int]:
@@ -58,14 +60,19 @@ def _named(condition: ClauseElement | None) -> set[int]:
     return {id(part.table) for part in parts if getattr(part, "name", None) == TENANT and hasattr(part, "table")}
 
 
+def _is(element: Any, kind: Any) -> bool:
+    """`isinstance`, without the type parameters that a checker would then miss."""
+    return isinstance(element, kind)
+
+
 def _verify(statement: ClauseElement) -> None:
-    for element in visitors.iterate(statement):
+    elements: Iterator[Any] = iter(visitors.iterate(statement))
+    for element in elements:
         checks: list[tuple[list[FromClause], set[int]]] = []
-        if isinstance(element, Select):
-            selected: Any = element
-            tables = [table for clause in selected.get_final_froms() for table in _required(clause)]
-            checks.append((tables, _named(selected.whereclause)))
-        elif isinstance(element, Join) and element.isouter:
+        if _is(element, Select):
+            tables = [table for clause in element.get_final_froms() for table in _required(clause)]
+            checks.append((tables, _named(element.whereclause)))
+        elif _is(element, Join) and element.isouter:
             checks.append((_required(element.right), _named(element.onclause)))
         for tables, named in checks:
             for table in tables:

@@ -36,7 +36,7 @@ _KEEP = insert(_t).values(
 _FORGET = delete(_t).where(_t.c.created_at < bindparam("before", type_=_t.c.created_at.type))
 
 
-class KeyRaced(Exception):  # noqa: N818 # an event of the race, not an error anybody sees
+class KeyRaced(Exception):  # an event of the race, not an error anybody sees
     """Another request with this key committed between our look and our write; the whole work must run again."""
 
 

@@ -32,8 +32,8 @@ def tenant_table(
     """A table whose rows belong to tenants: `tenant_id` comes first, and migrations wall it with row-level security.
 
     `across` names the privileges (`SELECT`, `UPDATE`, `DELETE`) that the worker role has over all tenants' rows; the
-    kernel's outbox, inbox, parking, due rows and operations need it, tables of services don't. `options` are SQLAlchemy's
-    own, such as `postgresql_with`.
+    kernel's outbox, inbox, parking, due rows and operations need it, most tables of services don't. `options` are
+    SQLAlchemy's own, such as `postgresql_with`.
     """
     tenant: Column[UUID] = Column(TENANT, SqlUuid(), nullable=False)
     info: dict[str, Any] = {"tenant": True, "across": across}
@@ -43,3 +43,9 @@ def tenant_table(
 def is_walled(table: Table) -> bool:
     """Whether rows of `table` belong to tenants."""
     return bool(table.info.get("tenant"))
+
+
+def is_walled_table(clause: Any) -> bool:
+    """Whether a FROM element is a table whose rows belong to tenants."""
+    info: dict[str, Any] = getattr(clause, "info", None) or {}
+    return bool(info.get("tenant"))

@@ -18,7 +18,7 @@ from alembic.config import Config
 from alembic.operations import MigrateOperation, Operations
 from alembic.operations.ops import CreateTableOp, MigrationScript
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Column, Connection, MetaData, Table, text
+from sqlalchemy import Connection, MetaData, Table, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -28,7 +28,8 @@ from crm_shared.db.walls import Roles, open_grants, wall
 
 _KERNEL_VERSIONS = Path(__file__).parent / "versions"
 _ONE_AT_A_TIME = 7_266_451
-KERNEL_TABLES = frozenset(_kernel_tables.kernel_metadata.tables)
+KERNEL_TABLES = frozenset(kernel_metadata.tables)
+DECLARED = _kernel_tables.due, _kernel_tables.operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Schema:
     migrations: Path
 
 
-@Operations.register_operation("build_wall")  # pyright: ignore[reportUnknownMemberType, reportUntypedClassDecorator]
+@Operations.register_operation("build_wall")
 class BuildWall(MigrateOperation):
     """Put a tenant table behind row-level security."""
 
@@ -54,7 +55,7 @@ class BuildWall(MigrateOperation):
         operations.invoke(cls(table, across))
 
 
-@Operations.register_operation("grant_open")  # pyright: ignore[reportUnknownMemberType, reportUntypedClassDecorator]
+@Operations.register_operation("grant_open")
 class GrantOpen(MigrateOperation):
     """Grant privileges on a table whose rows belong to no tenant."""
 
@@ -72,14 +73,14 @@ def _roles(operations: Operations) -> Roles:
     return operations.migration_context.opts["crm_roles"]
 
 
-@Operations.implementation_for(BuildWall)  # pyright: ignore[reportUnknownMemberType]
+@Operations.implementation_for(BuildWall)
 def _build_wall(operations: Operations, operation: BuildWall) -> None:
-    bare = Table(operation.table, MetaData(), Column("tenant_id"), info={"tenant": True, "across": operation.across})
+    bare = Table(operation.table, MetaData(), info={"tenant": True, "across": operation.across})
     for statement in wall(bare, _roles(operations)):
         operations.execute(statement)
 
 
-@Operations.implementation_for(GrantOpen)  # pyright: ignore[reportUnknownMemberType]
+@Operations.implementation_for(GrantOpen)
 def _grant_open(operations: Operations, operation: GrantOpen) -> None:
     bare = Table(operation.table, MetaData(), info={"grants": operation.grants})
     for statement in open_grants(bare, _roles(operations)):
@@ -141,8 +142,8 @@ def run_environment() -> None:
 
 
 def _only(metadata: MetaData) -> Callable[..., bool]:
-    def include(item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
-        del item, reflected, compare_to
+    def include(item: Any, name: str | None, kind: str, *about: Any) -> bool:
+        del item, about
         return kind != "table" or name in metadata.tables
 
     return include

@@ -5,7 +5,7 @@ that lapses; another worker goes on from the checkpoint.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -55,12 +55,12 @@ class Operation:
     finished_at: datetime | None
 
 
-class Cancelled(Exception):  # noqa: N818 # not an error: somebody asked for it
+class Cancelled(Exception):  # not an error: somebody asked for it
     """The operation was asked to stop; raised out of `Job.check_cancelled`."""
 
 
 _o = operation
-_SEEN = [getattr(_o.c, name) for name in Operation.__dataclass_fields__]
+_SEEN: list[Any] = [getattr(_o.c, name) for name in Operation.__dataclass_fields__]
 _START = insert(_o).values(
     tenant_id=bindparam("tenant_id"),
     id=bindparam("id"),
@@ -72,7 +72,7 @@ _START = insert(_o).values(
     created_at=bindparam("created_at"),
 )
 _GET = select(*_SEEN).where(_o.c.id == bindparam("id"))
-_CANCEL = (
+_CANCEL: Any = (
     update(_o)
     .where(_o.c.id == bindparam("i"), _o.c.finished_at.is_(None))
     .values(cancel_requested=True)
@@ -197,9 +197,7 @@ class Job:
                 await self.progress(done, total, tx=own)
             return
         until = self.clock.now() + _LEASE
-        asked = await tx.scalar(
-            _PROGRESS, {"i": self.id, "d": done, "n": total, "c": self.state, "until": until}
-        )
+        asked = await tx.scalar(_PROGRESS, {"i": self.id, "d": done, "n": total, "c": self.state, "until": until})
         self.cancel_requested = bool(asked)
 
     async def check_cancelled(self) -> None:
@@ -277,7 +275,7 @@ async def _end(
 
 
 @asynccontextmanager
-async def _lease_kept(job: Job) -> AsyncIterator[None]:
+async def _lease_kept(job: Job) -> AsyncGenerator[None]:
     async def renew() -> None:
         while True:
             await asyncio.sleep(_LEASE.total_seconds() / 3)

@@ -1,7 +1,7 @@
 """Transactions: every one belongs to one tenant, runs as one role, and ends by the hand that began it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +16,6 @@ from crm_shared.db import finder
 from crm_shared.db.statements import fixed, shaped
 from crm_shared.db.walls import Roles
 from crm_shared.events import EventPayload
-
 
 Record = asyncpg.Record
 
@@ -149,7 +148,11 @@ class Database:
             statement_cache_size=1_000,
             max_cached_statement_lifetime=0,
             # A generic plan of a filtered, ordered, limited statement walks the sort index and skips the right one.
-            server_settings={"plan_cache_mode": "force_custom_plan", "application_name": f"crm-{service}", "jit": "off"},
+            server_settings={
+                "plan_cache_mode": "force_custom_plan",
+                "application_name": f"crm-{service}",
+                "jit": "off",
+            },
         )
         return cls(pool, service, flush=flush)
 
@@ -171,13 +174,13 @@ class Database:
         return self._pool.get_idle_size() + self._pool.get_max_size() - self._pool.get_size()
 
     @asynccontextmanager
-    async def transaction(self, tenant: UUID) -> AsyncIterator[Tx]:
+    async def transaction(self, tenant: UUID) -> AsyncGenerator[Tx]:
         """A transaction of `tenant` as the app role; commits at the end of the block, rolls back on any exception."""
         async with self._begun(tenant, f"SET LOCAL ROLE {self.roles.app}; ") as tx:
             yield tx
 
     @asynccontextmanager
-    async def reading(self, tenant: UUID, *, as_finder: bool = False) -> AsyncIterator[Tx]:
+    async def reading(self, tenant: UUID, *, as_finder: bool = False) -> AsyncGenerator[Tx]:
         """A read-only transaction of `tenant`."""
         role = self.roles.finder if as_finder else self.roles.app
         async with self._begun(tenant, f"SET TRANSACTION READ ONLY; SET LOCAL ROLE {role}; ") as tx:
@@ -185,7 +188,7 @@ class Database:
             yield tx
 
     @asynccontextmanager
-    async def across(self) -> AsyncIterator[Tx]:
+    async def across(self) -> AsyncGenerator[Tx]:
         """A transaction of the worker role over all tenants, for the kernel's machinery; see `become`."""
         async with self._begun(NO_TENANT, f"SET LOCAL ROLE {self.roles.worker}; ") as tx:
             yield tx
@@ -196,7 +199,7 @@ class Database:
         await tx.connection.execute(f"SET LOCAL ROLE {self.roles.app}; SET LOCAL app.tenant_id = '{tenant}'")
 
     @asynccontextmanager
-    async def _begun(self, tenant: UUID, settings: str) -> AsyncIterator[Tx]:
+    async def _begun(self, tenant: UUID, settings: str) -> AsyncGenerator[Tx]:
         async with self._pool.acquire() as connection:
             # One message opens the transaction and names the tenant; the text comes from a parsed uuid only.
             await connection.execute(f"BEGIN; {settings}SET LOCAL app.tenant_id = '{UUID(int=tenant.int)}'")
@@ -237,9 +240,17 @@ async def prepare_connection(connection: Any) -> None:
         "jsonb",
         schema="pg_catalog",
         format="binary",
-        encoder=lambda value: b"\x01" + orjson.dumps(value),
-        decoder=lambda raw: orjson.loads(raw[1:]),
+        encoder=_write_jsonb,
+        decoder=_read_jsonb,
     )
+
+
+def _write_jsonb(value: Any) -> bytes:
+    return b"\x01" + orjson.dumps(value)
+
+
+def _read_jsonb(raw: bytes) -> Any:
+    return orjson.loads(raw[1:])
 
 
 async def _no_reset(connection: Any) -> None:

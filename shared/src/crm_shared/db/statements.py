@@ -23,7 +23,7 @@ _CACHE_SIZE = 2_000
 
 
 def _make_dialect() -> Dialect:
-    make = cast("type[Dialect]", asyncpg_dialect.dialect)  # pyright: ignore[reportUnknownMemberType]
+    make = cast("type[Dialect]", asyncpg_dialect.dialect)
     return make()
 
 

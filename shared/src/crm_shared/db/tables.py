@@ -1,4 +1,4 @@
-"""The kernel's own tables in every service's database: idempotency keys, due rows, operations; the backbone's beside them."""
+"""The kernel's own tables in every service's database: idempotency keys, due rows, operations, and the backbone's."""
 
 from sqlalchemy import (
     BigInteger,

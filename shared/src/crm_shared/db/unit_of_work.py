@@ -51,7 +51,7 @@ async def transact(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> R:
-    """Run one command: `await transact(database, open_ticket, viewer, data, now=clock.now())`."""
+    """Run one command in a transaction of its own, and commit."""
 
     async def work(tx: Tx) -> R:
         return await command(tx, viewer, *args, **kwargs)
@@ -59,7 +59,7 @@ async def transact(
     return await in_transaction(database, viewer, work)
 
 
-def database_error(error: Exception) -> CrmError | None:
+def database_error(error: Exception) -> CrmError | None:  # noqa: PLR0911 # a table, in the shape of a match
     """What a database's error means to the sender of a request, or None where the fault is ours."""
     match error:
         case asyncpg.UniqueViolationError():

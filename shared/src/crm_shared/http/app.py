@@ -29,14 +29,16 @@ def create_app(
     ready: Check | None = None,
 ) -> FastAPI:
     """The application of one service; `app.state.services` must hold a `Services` before the first request."""
-    app = FastAPI(title=title, version="1", docs_url=None, redoc_url=None, lifespan=lifespan, openapi_url="/openapi.json")
+    app = FastAPI(
+        title=title, version="1", docs_url=None, redoc_url=None, lifespan=lifespan, openapi_url="/openapi.json"
+    )
     for router in (*routers, operations.router):
         # The routes carry their full path and conventions; including the router would wrap each of them once more.
         app.router.routes.extend(router.routes)
     install_problems(app)
     _health(app, ready)
-    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
-    app.add_middleware(Conversation, service=service)  # pyright: ignore[reportArgumentType]
+    app.openapi = lambda: describe(app)
+    app.add_middleware(Conversation, service=service)
     return app
 
 

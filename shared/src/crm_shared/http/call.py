@@ -20,7 +20,6 @@ from crm_shared.errors import Invalid, NotFound, PreconditionFailed, Preconditio
 from crm_shared.http.auth import TokenVerifier
 from crm_shared.http.operation_model import OperationRead
 from crm_shared.http.pagination import Cursors, PageQuery
-from crm_shared.ids import public_id
 from crm_shared.tenancy import Viewer
 
 T = TypeVar("T")
@@ -56,7 +55,12 @@ class Call:
         return self.request.scope["route"]
 
     async def read(
-        self, query: Callable[..., Awaitable[T | None]], *args: Any, answer: Callable[[T], BaseModel], finder: bool = False, **kwargs: Any
+        self,
+        query: Callable[..., Awaitable[T | None]],
+        *args: Any,
+        answer: Callable[[T], BaseModel],
+        finder: bool = False,
+        **kwargs: Any,
     ) -> Response:
         """Answer with what `query(tx, viewer, *args)` returns; None is a 404, an unchanged version a 304."""
         async with self.services.database.reading(self.viewer.tenant, as_finder=finder) as tx:
@@ -78,7 +82,7 @@ class Call:
         key: Callable[[T], tuple[Any, ...]],
         finder: bool = False,
     ) -> Response:
-        """Answer with one page of `query(tx, viewer, filters, *args, limit=…, after=…)`; `key` is an item's sort key."""
+        """Answer with a page of `query(tx, viewer, filters, *args, limit=…, after=…)`; `key` is an item's sort key."""
         chosen = filters.model_dump_json(exclude={"cursor", "limit"})
         tenant = str(self.viewer.tenant)
         cursors = Cursors(self.services.cursor_secret, tenant, self.request.url.path, chosen)
@@ -206,7 +210,7 @@ def needs(scope: str) -> Any:
         viewer.require(scope)
         return Call(request, viewer, now, services)
 
-    call.crm_scope = scope  # type: ignore[attr-defined] # pyright: ignore[reportFunctionMemberAccess]
+    call.crm_scope = scope  # type: ignore[attr-defined]
     return Depends(call)
 
 
@@ -220,7 +224,7 @@ def public(reason: str) -> Any:
         services = _services(request)
         return Call(request, _NOBODY, services.clock.now(), services)
 
-    call.crm_public = reason  # type: ignore[attr-defined] # pyright: ignore[reportFunctionMemberAccess]
+    call.crm_public = reason  # type: ignore[attr-defined]
     return Depends(call)
 
 

@@ -43,7 +43,7 @@ class StrictRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **kwargs: Any) -> None:
         super().__init__(path, endpoint, **kwargs)
-        marks = [dependency.call for dependency in self.dependant.dependencies]
+        marks: list[Any] = [dependency.call for dependency in self.dependant.dependencies]
         self.scope: str | None = next((mark.crm_scope for mark in marks if hasattr(mark, "crm_scope")), None)
         self.public: str | None = next((mark.crm_public for mark in marks if hasattr(mark, "crm_public")), None)
         if (self.scope is None) == (self.public is None):
@@ -102,5 +102,3 @@ class Router(APIRouter):
             responses=PROBLEMS,
             generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}".replace("-", "_"),
         )
-
-

@@ -37,13 +37,17 @@ def main(service: Service) -> None:
             from crm_shared.runtime.serving import make_app  # noqa: PLC0415 # migrations need none of it
 
             app = make_app(service, settings)
-            uvicorn.run(app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False)
+            uvicorn.run(
+                app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False
+            )
         case "worker":
             asyncio.run(_work(service, settings))
         case "migrate":
             asyncio.run(upgrade(service.schema, settings.owner_database_url))
         case _:
-            asyncio.run(autogenerate(service.schema, settings.owner_database_url, arguments.message, kernel=arguments.kernel))
+            asyncio.run(
+                autogenerate(service.schema, settings.owner_database_url, arguments.message, kernel=arguments.kernel)
+            )
 
 
 async def _work(service: Service, settings: ServiceSettings) -> None:

@@ -1,6 +1,6 @@
 """A service's application in one process, from settings."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,7 +20,7 @@ def make_app(service: Service, settings: ServiceSettings, *, clock: Clock | None
     """The service's application; its lifespan opens and closes the database."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with opened(app, service, settings, clock=clock):
             yield
 
@@ -29,17 +29,15 @@ def make_app(service: Service, settings: ServiceSettings, *, clock: Clock | None
         await services.database.ping()
 
     app = create_app(service.title, service.routers, service=service.name, lifespan=lifespan, ready=ready)
-    return app  # noqa: RET504 # `ready` speaks of it
+    return app  # `ready` speaks of it
 
 
 @asynccontextmanager
 async def opened(
     app: FastAPI, service: Service, settings: ServiceSettings, *, clock: Clock | None = None
-) -> AsyncIterator[Database]:
+) -> AsyncGenerator[Database]:
     """Open what the application's calls need, for as long as the block lasts."""
-    database = await Database.open(
-        settings.database_url, service.name, size=settings.api_pool_size, flush=flush_outbox
-    )
+    database = await Database.open(settings.database_url, service.name, size=settings.api_pool_size, flush=flush_outbox)
     provide(
         app,
         Services(

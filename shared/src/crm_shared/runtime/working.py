@@ -1,6 +1,6 @@
 """A service's worker in one process, from settings."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from crm_shared.bus.port import Bus, open_bus
@@ -15,7 +15,7 @@ from crm_shared.settings import ServiceSettings
 @asynccontextmanager
 async def working(
     service: Service, settings: ServiceSettings, *, bus: Bus | None = None, clock: Clock | None = None
-) -> AsyncIterator[Worker]:
+) -> AsyncGenerator[Worker]:
     """A running worker of the service, for as long as the block lasts."""
     database = await Database.open(
         settings.worker_database_url, service.name, size=settings.worker_pool_size, flush=flush_outbox

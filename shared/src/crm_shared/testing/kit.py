@@ -1,7 +1,7 @@
 """A service under test: its real application over a real database, driven by hand instead of by endless loops."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,8 +22,8 @@ from crm_shared.events import Envelope, aggregate_of
 from crm_shared.http.auth import TokenSigner
 from crm_shared.http.router import StrictRoute
 from crm_shared.ids import new_id
-from crm_shared.runtime.serving import make_app, opened
 from crm_shared.runtime.service import Service
+from crm_shared.runtime.serving import make_app, opened
 from crm_shared.settings import ServiceSettings
 from crm_shared.tenancy import Viewer
 from crm_shared.testing.clock import ManualClock
@@ -47,7 +47,7 @@ class ServiceKit:
 
     @classmethod
     @asynccontextmanager
-    async def started(cls, service: Service, cluster: Cluster) -> "AsyncIterator[ServiceKit]":
+    async def started(cls, service: Service, cluster: Cluster) -> "AsyncGenerator[ServiceKit]":
         """The service over a fresh database."""
         urls = await cluster.database(service.schema)
         settings = ServiceSettings(
@@ -81,7 +81,7 @@ class ServiceKit:
     @asynccontextmanager
     async def client(
         self, tenant: UUID, *scopes: str, subject: str = "usr_test", partner: str | None = None
-    ) -> AsyncIterator[httpx.AsyncClient]:
+    ) -> AsyncGenerator[httpx.AsyncClient]:
         """An HTTP client of the application as this principal."""
         viewer = self.viewer(tenant, *scopes, subject=subject, partner=partner)
 

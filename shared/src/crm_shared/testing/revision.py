@@ -1,16 +1,15 @@
 """Write a migration from the tables' difference to a freshly migrated, throw-away database.
 
-    python -m crm_shared.testing.revision crm_customer.app "add loyalty number"
-    python -m crm_shared.testing.revision --kernel crm_customer.app "add …"
+python -m crm_shared.testing.revision crm_customer.app "add loyalty number"
+python -m crm_shared.testing.revision --kernel crm_customer.app "add …"
 """
 
 import argparse
 import asyncio
 import importlib
 
-from crm_shared.db.migrations import autogenerate
+from crm_shared.db.migrations import autogenerate, upgrade
 from crm_shared.db.provision import ensure_database, ensure_extensions
-from crm_shared.db.migrations import upgrade
 from crm_shared.db.walls import Roles
 from crm_shared.runtime.service import Service
 from crm_shared.testing.cluster import Cluster
