@@ -1,0 +1,1 @@
+"""One truth about whom we deal with."""

@@ -1,0 +1,35 @@
+"""The customer service: its slices from bottom to top."""
+
+from pathlib import Path
+
+from crm_customer.attributes import api as attributes
+from crm_customer.behaviour import api as behaviour
+from crm_customer.behaviour.reactions import REACTIONS as BEHAVIOUR_REACTIONS
+from crm_customer.consent import api as consent
+from crm_customer.consent.events import ConsentChanged
+from crm_customer.consent.reactions import REACTIONS as CONSENT_REACTIONS
+from crm_customer.consent.timers import TIMERS as CONSENT_TIMERS
+from crm_customer.metadata import metadata
+from crm_customer.parties import api as parties
+from crm_customer.parties.events import CustomerRegistered, CustomerUpdated
+from crm_shared.runtime.service import Service, Slice
+
+SERVICE = Service(
+    name="customer",
+    title="One truth about whom we deal with",
+    metadata=metadata,
+    operation_prefix="opcus",
+    migrations=Path(__file__).parents[2] / "migrations",
+    slices=[
+        Slice("attributes", routers=[attributes.router]),
+        Slice("parties", routers=[parties.router], events=[CustomerRegistered, CustomerUpdated]),
+        Slice(
+            "consent",
+            routers=[consent.router, consent.bulk_router],
+            reactions=CONSENT_REACTIONS,
+            timers=CONSENT_TIMERS,
+            events=[ConsentChanged],
+        ),
+        Slice("behaviour", routers=[behaviour.router, behaviour.customer_router], reactions=BEHAVIOUR_REACTIONS),
+    ],
+)

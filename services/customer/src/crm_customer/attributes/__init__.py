@@ -1,0 +1,1 @@
+"""Typed custom attributes: what a tenant keeps about customers beyond our own fields."""

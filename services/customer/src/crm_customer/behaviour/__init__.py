@@ -1,0 +1,1 @@
+"""What customers did with their money: purchases, payments, returns."""

@@ -1,0 +1,1 @@
+"""What a customer allowed, when, on what ground, and what proves it."""

@@ -1,0 +1,215 @@
+"""Consents as clients send and see them."""
+
+from collections.abc import Sequence
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import Field, model_validator
+
+from crm_customer.consent.commands import Recording
+from crm_customer.consent.domain import Answer, ConsentStatus, Entry, LegalBasis, OptIn, Reason
+from crm_customer.consent.queries import Question
+from crm_customer.consent.store import State
+from crm_customer.fields import ConsentId, CustomerId, ExternalId, Line, Slug, SourceName
+from crm_customer.outcomes import MAX_ITEMS, ItemProblem
+from crm_shared.errors import CrmError
+from crm_shared.fields import Instant, Read, Strict, extensible
+from crm_shared.http.pagination import Page
+
+
+class ConsentCreate(Strict):
+    """What a customer allowed or forbade for one purpose and channel."""
+
+    purpose: Slug
+    channel: Slug
+    status: ConsentStatus
+    legal_basis: LegalBasis = LegalBasis.CONSENT
+    effective_at: Instant | None = Field(None, description="When the customer said so; now, if left out.")
+    expires_at: Instant | None = Field(None, description="When it ends by itself.")
+    opt_in: OptIn = Field(OptIn.SINGLE, description="`pending` grants nothing until it is confirmed.")
+    evidence: Line | None = Field(None, description="What proves it: a form's id, a recording, a signature.")
+    source: SourceName | None = Field(None, description="Where it was captured.")
+    source_ref: ExternalId | None = Field(None, description="The capture's id there; a repeat changes nothing.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.source_ref is not None and self.source is None:
+            raise ValueError("source_ref needs a source")
+        if self.status is ConsentStatus.EXPIRED:
+            raise ValueError("a consent expires by its expires_at; record granted or revoked")
+        if self.opt_in is not OptIn.SINGLE and self.status is not ConsentStatus.GRANTED:
+            raise ValueError("only a grant is opted in to")
+        return self
+
+    def to_domain(self, customer_id: UUID) -> Recording:
+        """The command's input."""
+        return Recording(
+            customer_id=customer_id,
+            purpose=self.purpose,
+            channel=self.channel,
+            status=self.status,
+            legal_basis=self.legal_basis,
+            effective_at=self.effective_at,
+            expires_at=self.expires_at,
+            opt_in=self.opt_in,
+            evidence=self.evidence,
+            source=self.source,
+            source_ref=self.source_ref,
+        )
+
+
+class ConsentItem(ConsentCreate):
+    """One item of a bulk request; the customer is named by our id or by another system's."""
+
+    customer_id: CustomerId | None = None
+    external_source: SourceName | None = None
+    external_id: ExternalId | None = None
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        by_key = self.external_source is not None and self.external_id is not None
+        if (self.customer_id is None) != by_key:
+            raise ValueError("name the customer by customer_id, or by external_source and external_id")
+        return self
+
+    @property
+    def customer_key(self) -> tuple[str, str] | None:
+        """The customer's name in another system, if it is named so."""
+        if self.external_source is None or self.external_id is None:
+            return None
+        return self.external_source, self.external_id
+
+
+class ConsentBulk(Strict):
+    """Consents of many customers."""
+
+    items: list[ConsentItem] = Field(min_length=1, max_length=MAX_ITEMS)
+
+
+class ConsentRead(Read):
+    """One row of the ledger."""
+
+    id: ConsentId
+    customer_id: CustomerId
+    purpose: str
+    channel: str
+    status: Annotated[str, extensible(ConsentStatus)]
+    legal_basis: Annotated[str, extensible(LegalBasis)]
+    effective_at: Instant
+    recorded_at: Instant
+    expires_at: Instant | None
+    opt_in: Annotated[str, extensible(OptIn)]
+    evidence: str | None
+    source: str | None
+    source_ref: str | None
+    actor: str
+
+    @classmethod
+    def of(cls, entry: Entry) -> "ConsentRead":
+        """The client's view."""
+        return cls(
+            id=entry.id,
+            customer_id=entry.customer_id,
+            purpose=entry.purpose,
+            channel=entry.channel,
+            status=entry.status,
+            legal_basis=entry.legal_basis,
+            effective_at=entry.effective_at,
+            recorded_at=entry.recorded_at,
+            expires_at=entry.expires_at,
+            opt_in=entry.opt_in,
+            evidence=entry.evidence,
+            source=entry.source,
+            source_ref=entry.source_ref,
+            actor=entry.actor,
+        )
+
+
+class ConsentPage(Page):
+    """A page of the ledger."""
+
+    items: list[ConsentRead]
+
+
+class ConsentStateRead(Read):
+    """What holds now for one purpose and channel."""
+
+    purpose: str
+    channel: str
+    status: Annotated[str, extensible(ConsentStatus)]
+    consent_id: ConsentId
+    expires_at: Instant | None
+
+
+class ConsentStates(Read):
+    """What holds now."""
+
+    items: list[ConsentStateRead]
+
+    @classmethod
+    def of(cls, states: Sequence[State]) -> "ConsentStates":
+        """The client's view."""
+        return cls(
+            items=[
+                ConsentStateRead(
+                    purpose=state.purpose,
+                    channel=state.channel,
+                    status=state.status,
+                    consent_id=state.entry_id,
+                    expires_at=state.expires_at,
+                )
+                for state in states
+            ]
+        )
+
+
+class ConsentAnswer(Read):
+    """Whether it was allowed, why, and the row that proves it."""
+
+    allowed: bool
+    reason: Annotated[str, extensible(Reason)]
+    purpose: str
+    channel: str
+    at: Instant
+    known_at: Instant
+    proof: ConsentRead | None
+
+    @classmethod
+    def to(cls, asked: Question, answer: Answer) -> "ConsentAnswer":
+        """The client's view of the answer to one question."""
+        return cls(
+            allowed=answer.allowed,
+            reason=answer.reason,
+            purpose=asked.purpose,
+            channel=asked.channel,
+            at=asked.at,
+            known_at=asked.known_at,
+            proof=None if answer.proof is None else ConsentRead.of(answer.proof),
+        )
+
+
+class ConsentOutcome(Read):
+    """What became of one item."""
+
+    status: int
+    id: ConsentId | None
+    problem: ItemProblem | None
+
+    @classmethod
+    def of(cls, result: Entry | CrmError) -> "ConsentOutcome":
+        """The client's view."""
+        if isinstance(result, CrmError):
+            problem = ItemProblem.of(result)
+            return cls(status=problem.status, id=None, problem=problem)
+        return cls(status=201, id=result.id, problem=None)
+
+
+class ConsentOutcomes(Read):
+    """What became of each item, in the order sent."""
+
+    items: list[ConsentOutcome]
+
+    @classmethod
+    def of(cls, results: Sequence[Entry | CrmError]) -> "ConsentOutcomes":
+        """The client's view."""
+        return cls(items=[ConsentOutcome.of(result) for result in results])

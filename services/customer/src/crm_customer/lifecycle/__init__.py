@@ -1,0 +1,1 @@
+"""How far a customer has come, by the tenant's own rules."""

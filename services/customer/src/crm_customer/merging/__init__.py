@@ -1,0 +1,1 @@
+"""Two records of one customer become one, and apart again exactly."""

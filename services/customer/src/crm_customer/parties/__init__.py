@@ -1,0 +1,1 @@
+"""Whom we deal with: persons and organisations, how they are reached, and what changed about them."""

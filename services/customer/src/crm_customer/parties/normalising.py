@@ -1,0 +1,84 @@
+"""Contact points as typed by people, brought to one form by the rules of `email-validator` and `phonenumbers`."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+from crm_customer.parties.domain import Channel, ContactPoint, TypedPoint, fold
+from crm_shared.errors import FieldError, Invalid
+
+
+class NotReachable(ValueError):
+    """The text is no contact point of this channel; the message says what would be."""
+
+
+def contact_points(points: Sequence[TypedPoint], *, country: str | None) -> tuple[ContactPoint, ...]:
+    """Normalised contact points.
+
+    Raises:
+        Invalid: some can't be; each is named.
+    """
+    result: list[ContactPoint] = []
+    errors: list[FieldError] = []
+    for index, point in enumerate(points):
+        try:
+            value, folded = normalised(point.channel, point.value, country=country)
+        except NotReachable as error:
+            errors.append(FieldError(f"/contact_points/{index}/value", "contact_point_invalid", str(error)))
+            continue
+        result.append(
+            ContactPoint(
+                point.channel, value, folded, point.preferred, point.verified, point.valid_from, point.valid_until
+            )
+        )
+    if errors:
+        raise Invalid("Some contact points are not valid.", code="contact_points_invalid", errors=errors)
+    return tuple(result)
+
+
+def normalised(channel: Channel, value: str, *, country: str | None) -> tuple[str, str]:
+    """The value to keep and its folded form; a phone number without a country code is read as one of `country`.
+
+    Raises:
+        NotReachable: the text is no contact point of this channel.
+    """
+    match channel:
+        case Channel.EMAIL:
+            return _email(value)
+        case Channel.PHONE | Channel.FAX:
+            return _phone(value, country)
+        case Channel.POSTAL | Channel.SOCIAL | Channel.DEVICE:
+            return _plain(value)
+
+
+def _email(value: str) -> tuple[str, str]:
+    try:
+        address = validate_email(value.strip(), check_deliverability=False, allow_smtputf8=True)
+    except EmailNotValidError as error:
+        raise NotReachable(f"Not an e-mail address: {error}") from None
+    # Mailbox names may differ by case in theory (RFC 5321 §2.4) and never do in practice: fold for comparing only.
+    return address.normalized, address.normalized.casefold()
+
+
+@lru_cache(maxsize=20_000)
+def _phone(value: str, country: str | None) -> tuple[str, str]:
+    try:
+        number = phonenumbers.parse(value, country)
+    except phonenumbers.NumberParseException:
+        hint = "with its country code, such as +49 30 123456" if country is None else f"of {country}"
+        raise NotReachable(f"Not a phone number {hint}.") from None
+    if not phonenumbers.is_possible_number(number):
+        raise NotReachable("Not a possible phone number: too long or too short.")
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    extension = f";ext={number.extension}" if number.extension else ""  # RFC 3966
+    return e164 + extension, e164 + extension
+
+
+def _plain(value: str) -> tuple[str, str]:
+    kept = " ".join(value.replace("\x00", " ").split())
+    folded = fold(kept)
+    if not folded:
+        raise NotReachable("Expected some text.")
+    return kept, folded

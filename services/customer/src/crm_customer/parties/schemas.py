@@ -1,0 +1,352 @@
+"""Customers as clients send and see them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import lru_cache
+from typing import Annotated, Any, Self
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field, model_validator
+
+from crm_customer.fields import Country, CustomerId, ExternalId, Language, Line, Name, SourceName
+from crm_customer.outcomes import MAX_ITEMS, ItemProblem
+from crm_customer.parties.commands.records import Outcome, Registration, Upserted
+from crm_customer.parties.domain import (
+    MAX_CONTACT_POINTS,
+    Category,
+    Channel,
+    ContactPoint,
+    Customer,
+    Kind,
+    Listing,
+    Profile,
+    Status,
+    TypedPoint,
+    named,
+)
+from crm_customer.parties.normalising import contact_points
+from crm_customer.parties.store.rows import AuditEntry
+from crm_shared.errors import CrmError, Invalid
+from crm_shared.fields import Instant, Read, Strict, extensible
+from crm_shared.http.pagination import Page, PageQuery
+from crm_shared.ids import public_id
+
+
+@lru_cache(maxsize=1)
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _known_time_zone(value: str) -> str:
+    if value not in _time_zones():
+        raise ValueError("expected an IANA time zone such as Europe/Berlin")
+    return value
+
+
+TimeZone = Annotated[str, AfterValidator(_known_time_zone)]
+Attributes = dict[Annotated[str, Field(max_length=48)], Any]
+
+
+class ContactPointIn(Strict):
+    """A way to reach the customer, as typed; it is normalised."""
+
+    channel: Channel
+    value: Line
+    preferred: bool = False
+    verified: bool = False
+    valid_from: date | None = None
+    valid_until: date | None = None
+
+    @model_validator(mode="after")
+    def _period(self) -> Self:
+        if self.valid_from and self.valid_until and self.valid_until < self.valid_from:
+            raise ValueError("valid_until lies before valid_from")
+        return self
+
+    def to_domain(self) -> TypedPoint:
+        """The domain's terms."""
+        return TypedPoint(self.channel, self.value, self.preferred, self.verified, self.valid_from, self.valid_until)
+
+
+class CustomerCreate(Strict):
+    """A customer to be registered. A person needs a display name or a part of its name."""
+
+    kind: Kind = Kind.PERSON
+    category: Category = Category.CONSUMER
+    display_name: Name | None = None
+    given_name: Name | None = None
+    family_name: Name | None = None
+    language: Language | None = None
+    time_zone: TimeZone | None = None
+    country: Country | None = None
+    birth_date: date | None = None
+    owner: Line | None = Field(None, description="The user who looks after the customer.")
+    source: SourceName | None = Field(None, description="Where we know the customer from.")
+    external_source: SourceName | None = Field(None, description="Another system that knows the customer …")
+    external_id: ExternalId | None = Field(None, description="… and its id there; the pair is unique.")
+    attributes: Attributes = Field(default_factory=dict[str, Any], max_length=200)
+    contact_points: list[ContactPointIn] = Field(default_factory=list[ContactPointIn], max_length=MAX_CONTACT_POINTS)
+    registered_at: Instant | None = Field(None, description="Since when the customer is known; now, if left out.")
+
+    def to_domain(self) -> Registration:
+        """The command's input.
+
+        Raises:
+            Invalid: there is no name, half an external key, or a contact point that can't be one.
+        """
+        name = named(self.display_name, self.given_name, self.family_name)
+        if name is None:
+            raise Invalid.field("/display_name", "Give a display name, or a person's names.", code="name_missing")
+        if (self.external_source is None) != (self.external_id is None):
+            raise Invalid.field("/external_id", "Give external_source and external_id together.", code="key_incomplete")
+        fields = {field: getattr(self, field) for field in _PLAIN_FIELDS if field != "display_name"}
+        points = contact_points([point.to_domain() for point in self.contact_points], country=self.country)
+        profile = Profile(display_name=name, contact_points=points, attributes=dict(self.attributes), **fields)
+        return Registration(profile, self.registered_at)
+
+
+_PLAIN_FIELDS = (
+    "kind",
+    "category",
+    "display_name",
+    "given_name",
+    "family_name",
+    "language",
+    "time_zone",
+    "country",
+    "birth_date",
+    "owner",
+    "source",
+    "external_source",
+    "external_id",
+)
+
+
+class CustomerPut(CustomerCreate):
+    """A customer as another system knows it; the address holds that system's name and its id there."""
+
+    def keyed(self, source: str, external_id: str) -> Registration:
+        """The command's input under the address's key."""
+        return self.model_copy(update={"external_source": source, "external_id": external_id}).to_domain()
+
+
+class CustomerUpdate(Strict):
+    """Fields to change; what is left out stays, null empties, contact points are replaced, attributes merge."""
+
+    category: Category | None = None
+    display_name: Name | None = None
+    given_name: Name | None = None
+    family_name: Name | None = None
+    language: Language | None = None
+    time_zone: TimeZone | None = None
+    country: Country | None = None
+    birth_date: date | None = None
+    owner: Line | None = None
+    source: SourceName | None = None
+    attributes: Attributes | None = Field(None, max_length=200)
+    contact_points: list[ContactPointIn] | None = Field(None, max_length=MAX_CONTACT_POINTS)
+
+    def to_changes(self) -> dict[str, Any]:
+        """The changed fields in the domain's terms.
+
+        Raises:
+            Invalid: a field that must have a value is emptied.
+        """
+        changes: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set}
+        for name in ("category", "display_name"):
+            if name in changes and changes[name] is None:
+                raise Invalid.field(f"/{name}", "This can be changed but not emptied.", code="not_nullable")
+        if "contact_points" in changes:
+            changes["contact_points"] = tuple(point.to_domain() for point in self.contact_points or ())
+        return changes
+
+
+class ContactPointRead(Read):
+    """A normalised way to reach the customer."""
+
+    channel: Annotated[str, extensible(Channel)]
+    value: str
+    preferred: bool
+    verified: bool
+    valid_from: date | None
+    valid_until: date | None
+
+
+class CustomerRead(Read):
+    """A customer."""
+
+    id: CustomerId
+    version: int
+    number: int
+    status: Annotated[str, extensible(Status)]
+    kind: Annotated[str, extensible(Kind)]
+    category: Annotated[str, extensible(Category)]
+    display_name: str
+    given_name: str | None
+    family_name: str | None
+    language: str | None
+    time_zone: str | None
+    country: str | None
+    birth_date: date | None
+    owner: str | None
+    source: str | None
+    external_source: str | None
+    external_id: str | None
+    attributes: dict[str, Any]
+    contact_points: list[ContactPointRead]
+    completeness: int = Field(description="How much of what one would want to know is known, 0 to 100.")
+    registered_at: Instant
+    updated_at: Instant
+
+    @classmethod
+    def of(cls, customer: Customer) -> "CustomerRead":
+        """The client's view; everything in it was checked when it was written."""
+        profile = customer.profile
+        return cls.model_construct(
+            id=customer.id,
+            version=customer.version,
+            number=customer.number,
+            status=customer.status.value,
+            completeness=customer.completeness,
+            registered_at=customer.registered_at,
+            updated_at=customer.updated_at,
+            contact_points=[_point(point) for point in profile.contact_points],
+            attributes=dict(profile.attributes or {}),
+            **{field: getattr(profile, field) for field in _PLAIN_FIELDS},
+        )
+
+
+def _point(point: ContactPoint) -> ContactPointRead:
+    return ContactPointRead.model_construct(
+        channel=point.channel.value,
+        value=point.value,
+        preferred=point.preferred,
+        verified=point.verified,
+        valid_from=point.valid_from,
+        valid_until=point.valid_until,
+    )
+
+
+class CustomerPage(Page):
+    """A page of customers."""
+
+    items: list[CustomerRead]
+
+
+class CustomerFilter(PageQuery):
+    """Which customers to list. Newest first; by name where `name` is given."""
+
+    kind: Kind | None = None
+    category: Category | None = None
+    country: Country | None = None
+    language: Language | None = None
+    owner: Line | None = None
+    source: SourceName | None = None
+    name: Name | None = Field(None, description="What the display name begins with; case and accents don't matter.")
+    attribute: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}=.{1,500}$")]] = Field(
+        default_factory=list[str], max_length=10, description="`name=value` of a custom attribute; repeat for more."
+    )
+
+    def to_listing(self, attributes: Mapping[str, Any]) -> Listing:
+        """The store's terms."""
+        return Listing(
+            kind=self.kind,
+            category=self.category,
+            country=self.country,
+            language=self.language,
+            owner=self.owner,
+            source=self.source,
+            name_prefix=self.name,
+            attributes=attributes,
+        )
+
+
+class CustomerSearch(Read):
+    """What a search found, best first."""
+
+    items: list[CustomerRead]
+
+
+class ChangeRead(Read):
+    """One field's old and new value."""
+
+    field: str
+    old: Any
+    new: Any
+
+
+class AuditRead(Read):
+    """Who did what to the record, and when."""
+
+    id: str
+    customer_id: CustomerId
+    at: Instant
+    actor: str
+    action: str
+    changes: list[ChangeRead]
+
+    @classmethod
+    def of(cls, entry: AuditEntry) -> "AuditRead":
+        """The client's view."""
+        return cls(
+            id=public_id("aud", entry.id),
+            customer_id=entry.customer_id,
+            at=entry.at,
+            actor=entry.actor,
+            action=entry.action,
+            changes=[ChangeRead(field=change.field, old=change.old, new=change.new) for change in entry.changes],
+        )
+
+
+class AuditPage(Page):
+    """A page of a customer's history."""
+
+    items: list[AuditRead]
+
+
+class Verification(Strict):
+    """The contact point that has been proven."""
+
+    channel: Channel
+    value: Line
+
+
+class CustomerBulk(Strict):
+    """Customers to be registered, or brought up to date where external_source and external_id are known."""
+
+    items: list[CustomerCreate] = Field(min_length=1, max_length=MAX_ITEMS)
+
+
+class CustomerOutcome(Read):
+    """What became of one item."""
+
+    status: int
+    outcome: Annotated[str, extensible(Outcome)] | None
+    id: CustomerId | None
+    version: int | None
+    problem: ItemProblem | None
+
+    @classmethod
+    def of(cls, result: Upserted | CrmError) -> "CustomerOutcome":
+        """The client's view."""
+        if isinstance(result, CrmError):
+            problem = ItemProblem.of(result)
+            return cls(status=problem.status, outcome=None, id=None, version=None, problem=problem)
+        return cls(
+            status=201 if result.outcome is Outcome.CREATED else 200,
+            outcome=result.outcome,
+            id=result.customer.id,
+            version=result.customer.version,
+            problem=None,
+        )
+
+
+class CustomerOutcomes(Read):
+    """What became of each item, in the order sent."""
+
+    items: list[CustomerOutcome]
+
+    @classmethod
+    def of(cls, results: Sequence[Upserted | CrmError]) -> "CustomerOutcomes":
+        """The client's view."""
+        return cls(items=[CustomerOutcome.of(result) for result in results])

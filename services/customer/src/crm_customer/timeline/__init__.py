@@ -1,0 +1,1 @@
+"""Everything that happened around one customer, and the card shown when they call."""
