@@ -5,8 +5,6 @@ from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
-import structlog
-
 from crm_shared.bus.handlers import Projections, Reactions, received
 from crm_shared.bus.sequencing import ERASED, Step, mentioned_ids
 from crm_shared.clock import Clock
@@ -16,6 +14,7 @@ from crm_shared.db.pool import Tx
 from crm_shared.errors import Invalid
 from crm_shared.events import Envelope
 from crm_shared.ids import parse_id
+from crm_shared.observability.tracing import following
 
 
 class Effects:
@@ -69,7 +68,7 @@ class Effects:
 
 def _trace(envelope: Envelope) -> AbstractContextManager[Any]:
     """What a handler logs and emits belongs to the trace of what it handles."""
-    return structlog.contextvars.bound_contextvars(traceparent=envelope.traceparent)
+    return following(envelope.traceparent)
 
 
 def _ids(envelope: Envelope) -> set[UUID]:

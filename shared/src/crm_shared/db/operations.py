@@ -10,10 +10,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import bindparam, insert, literal_column, or_, select, update
+from sqlalchemy.sql import ClauseElement
 
 from crm_shared.clock import Clock
 from crm_shared.db.pool import Database, Record, Tx
@@ -72,12 +73,8 @@ _START = insert(_o).values(
     created_at=bindparam("created_at"),
 )
 _GET = select(*_SEEN).where(_o.c.id == bindparam("id"))
-_CANCEL: Any = (
-    update(_o)
-    .where(_o.c.id == bindparam("i"), _o.c.finished_at.is_(None))
-    .values(cancel_requested=True)
-    .returning(*_SEEN)
-)
+_cancelling = update(_o).where(_o.c.id == bindparam("i"), _o.c.finished_at.is_(None)).values(cancel_requested=True)
+_CANCEL = cast("ClauseElement", _cancelling.returning(*_SEEN))
 _CLAIMABLE = (
     select(_o.c.tenant_id, _o.c.id, _o.c.kind, _o.c.payload, _o.c.checkpoint, _o.c.subject, _o.c.attempts)
     .where(

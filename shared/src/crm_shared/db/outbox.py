@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-import structlog
-
 from crm_shared.db.pool import Database, Pending, Tx
 from crm_shared.errors import TooLarge
 from crm_shared.events import partition_key
 from crm_shared.ids import new_id, public_id
+from crm_shared.observability.tracing import current_traceparent
 
 SLOTS = 16
 MAX_EVENT_BYTES = 900_000
@@ -78,7 +77,7 @@ async def _flush_one(tx: Tx, event: Pending) -> None:
         event.payload.TYPE,
         slot_of(tx.tenant, event.aggregate_id),
         public_id(event.payload.ID_PREFIX, event.aggregate_id),
-        _traceparent(),
+        current_traceparent(),
         _data(event),
     )
 
@@ -117,7 +116,7 @@ async def _flush_many(tx: Tx, pending: Sequence[Pending]) -> None:
         [event.payload.TYPE for event in pending],
         [slot_of(tx.tenant, event.aggregate_id) for event in pending],
         [public_id(event.payload.ID_PREFIX, event.aggregate_id) for event in pending],
-        _traceparent(),
+        current_traceparent(),
         data,
     )
 
@@ -156,7 +155,3 @@ def _data(event: Pending) -> str:
     if len(data) > MAX_EVENT_BYTES or len(data.encode()) > MAX_EVENT_BYTES:
         raise TooLarge(f"An event of type {event.payload.TYPE} would be over {MAX_EVENT_BYTES} bytes.")
     return data
-
-
-def _traceparent() -> str | None:
-    return structlog.contextvars.get_contextvars().get("traceparent")

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from prometheus_client import Counter, Histogram
 
-from crm_shared.observability.tracing import follow
+from crm_shared.observability.tracing import following
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -37,8 +37,7 @@ class Conversation:
         sent = headers.get(b"x-request-id", b"")
         request_id = sent.decode() if _REQUEST_ID.match(sent) else f"req_{secrets.token_hex(10)}"
         scope.setdefault("state", {})["request_id"] = request_id
-        follow(headers.get(b"traceparent", b"").decode("latin-1"))
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        traceparent = headers.get(b"traceparent", b"").decode("latin-1")
         status = 500
         began = time.perf_counter()
 
@@ -50,9 +49,9 @@ class Conversation:
             await send(message)
 
         try:
-            await self._app(scope, receive, answer)
+            with following(traceparent), structlog.contextvars.bound_contextvars(request_id=request_id):
+                await self._app(scope, receive, answer)
         finally:
             route: str = getattr(scope.get("route"), "path", "unmatched")
             REQUESTS.labels(self._service, scope["method"], route, str(status)).inc()
             SECONDS.labels(self._service, scope["method"], route).observe(time.perf_counter() - began)
-            structlog.contextvars.unbind_contextvars("request_id")

@@ -1,22 +1,30 @@
-"""The trace that the present work belongs to (W3C Trace Context), carried by requests and events alike."""
+"""The trace that the present work belongs to (W3C Trace Context), carried by requests and events alike.
+
+It lives among the log context, so that every log line of the work names its trace.
+"""
 
 import re
 import secrets
-from contextvars import ContextVar
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+import structlog
 
 _PATTERN = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
-
-_current: ContextVar[str | None] = ContextVar("traceparent", default=None)
+_NAME = "traceparent"
 
 
 def current_traceparent() -> str | None:
     """The traceparent of the request or event being handled, if any."""
-    return _current.get()
+    context: Mapping[str, Any] = structlog.contextvars.get_contextvars()
+    return context.get(_NAME)
 
 
-def follow(traceparent: str | None) -> None:
-    """Make the present work part of the caller's trace; anything malformed is ignored."""
-    _current.set(traceparent if traceparent and _PATTERN.match(traceparent) else None)
+def following(traceparent: str | None) -> AbstractContextManager[Any]:
+    """Make the work inside the block part of the caller's trace; anything malformed is ignored."""
+    known = traceparent if traceparent and _PATTERN.match(traceparent) else None
+    return structlog.contextvars.bound_contextvars(traceparent=known)
 
 
 def new_traceparent() -> str:

@@ -23,12 +23,12 @@ def main(service: Service) -> None:
     revision.add_argument("message")
     revision.add_argument("--kernel", action="store_true", help="of the kernel's tables instead of the service's")
     contracts = commands.add_parser("contracts", help="write openapi.json, asyncapi.json and event schemas")
-    contracts.add_argument("folder")
+    contracts.add_argument("folder", nargs="?", help="where to (default: the service's own contracts/)")
     arguments = parser.parse_args()
     if arguments.command == "contracts":
         from crm_shared.runtime.contracts import write_contracts  # noqa: PLC0415 # needed by no running process
 
-        write_contracts(service, arguments.folder)
+        write_contracts(service, arguments.folder or service.migrations.parent / "contracts")
         return
     settings = ServiceSettings()  # pyright: ignore[reportCallIssue] # the environment fills it
     configure_logs(settings.log_level)

@@ -67,7 +67,7 @@ def asyncapi(service: Service) -> dict[str, Any]:
     }
 
 
-def write_contracts(service: Service, folder: str) -> None:
+def write_contracts(service: Service, folder: str | Path) -> None:
     """Write every document, and remove the files of events that are no longer published."""
     root = Path(folder)
     wanted = contracts(service)

@@ -13,7 +13,10 @@ import httpx
 import orjson
 from fastapi import FastAPI
 
-from crm_shared.bus.handlers import received
+from crm_shared.bus.effects import Effects
+from crm_shared.bus.intake import Intake
+from crm_shared.bus.port import Delivered
+from crm_shared.bus.sequencing import Incoming
 from crm_shared.db.due import run_one_due
 from crm_shared.db.operations import run_one_operation
 from crm_shared.db.outbox import flush_outbox
@@ -128,14 +131,12 @@ class ServiceKit:
         return envelope
 
     async def apply(self, envelopes: Iterable[Envelope]) -> None:
-        """Apply foreign events: projections first, then reactions, each event in a transaction of its tenant."""
-        projections, reactions = self.service.projections, self.service.reactions
+        """Apply foreign events as the consumer does, through inbox and sequence; a handler's error is raised."""
+        effects = Effects(self.service.projections, self.service.reactions, self.clock)
+        intake = Intake(self.worker, effects, self.clock)
         for envelope in envelopes:
-            async with self.worker.transaction(envelope.tenant) as tx:
-                for handler in projections.handlers.get(envelope.type, ()):
-                    await handler.call(tx, [received(envelope, handler.model)])
-                for handler in reactions.handlers.get(envelope.type, ()):
-                    await handler.call(tx, received(envelope, handler.model), now=self.clock.now())
+            delivered = Delivered(envelope.topic, envelope.key, envelope.to_bytes(), {}, 0, 0, envelope.time)
+            await intake.apply(envelope.tenant, [Incoming(delivered, envelope)])
 
     async def events(self, tenant: UUID, *event_types: str) -> list[Envelope]:
         """What the service has emitted for this tenant (of these types), oldest first."""
