@@ -4,52 +4,32 @@ Services believe nothing else. A token lives 60 s and is reused for 30, so a ser
 request's deadline, and a revoked caller is gone within a minute everywhere.
 """
 
-import time
-from collections.abc import Callable
+from datetime import datetime
 
-from joserfc import jwt
-from joserfc.jwk import OKPKey
+from crm_shared.clock import Clock
+from crm_shared.http.auth import LIFETIME_S, TokenSigner
+from crm_shared.tenancy import Viewer
 
-from crm_gateway.identity.domain.principals import Principal
-
-ISSUER = "crm-gateway"
-ALGORITHM = "Ed25519"
-LIFETIME_S = 60
-_REUSE_S = 30
+_REUSE_S = LIFETIME_S / 2
 _MOST_CACHED = 20_000
 
 
 class Minter:
     """Makes onward tokens and keeps those that still serve."""
 
-    def __init__(self, key: OKPKey, *, wall_clock: Callable[[], float] = time.time) -> None:
-        self._key = key
-        self._now = wall_clock
-        self._header = {"alg": ALGORITHM, "kid": key.thumbprint()}
-        self._tokens: dict[tuple[Principal, str], tuple[bytes, float]] = {}
+    def __init__(self, signer: TokenSigner, clock: Clock) -> None:
+        self._signer = signer
+        self._clock = clock
+        self._tokens: dict[tuple[Viewer, str], tuple[bytes, datetime]] = {}
 
-    def authorization(self, principal: Principal, audience: str) -> bytes:
+    def authorization(self, viewer: Viewer, audience: str) -> bytes:
         """The `Authorization` value that tells `audience` who asks."""
-        now = self._now()
-        kept = self._tokens.get((principal, audience))
-        if kept is not None and now < kept[1]:
+        now = self._clock.now()
+        kept = self._tokens.get((viewer, audience))
+        if kept is not None and 0 <= (now - kept[1]).total_seconds() < _REUSE_S:
             return kept[0]
         if len(self._tokens) >= _MOST_CACHED:
             self._tokens.clear()
-        value = b"Bearer " + self._mint(principal, audience, int(now)).encode("ascii")
-        self._tokens[(principal, audience)] = (value, now + _REUSE_S)
+        value = b"Bearer " + self._signer.sign(viewer, audience=audience, now=now).encode("ascii")
+        self._tokens[(viewer, audience)] = (value, now)
         return value
-
-    def _mint(self, principal: Principal, audience: str, now: int) -> str:
-        claims = {
-            "iss": ISSUER,
-            "aud": audience,
-            "sub": principal.subject,
-            "iat": now,
-            "exp": now + LIFETIME_S,
-            "ten": str(principal.tenant),
-            "scp": sorted(principal.scopes),
-            "tms": sorted(principal.teams),
-            "par": principal.partner,
-        }
-        return jwt.encode(self._header, claims, self._key, algorithms=[ALGORITHM])

@@ -1,7 +1,7 @@
 """A service in this very process: the same port without sockets, for the all-in-one run and tests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
@@ -35,7 +35,12 @@ class _Call:
     async def receive(self) -> Message:
         """What the application gets next: the request's body, then its end."""
         if self._stream is not None:
-            chunk = await anext(self._stream, None)
+            try:
+                chunk = await anext(self._stream, None)
+            except Exception:  # noqa: BLE001 # whatever ended the sender's stream, to the application it is gone
+                self._stream = None
+                self._received = True
+                return _DISCONNECT
             if chunk is not None:
                 return {"type": "http.request", "body": chunk, "more_body": True}
             self._stream = None
@@ -96,7 +101,7 @@ class AsgiUpstream:
         self._grace_s = grace_s
 
     @asynccontextmanager
-    async def exchange(self, request: UpstreamRequest) -> AsyncIterator[UpstreamResponse]:
+    async def exchange(self, request: UpstreamRequest) -> AsyncGenerator[UpstreamResponse]:
         """Runs the application in a task of its own; leaving before it has answered in full cancels that task."""
         call = _Call(request)
         task = asyncio.create_task(self._run(request, call))

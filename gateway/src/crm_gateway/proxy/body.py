@@ -26,7 +26,15 @@ class RequestBody:
         self._patience_s = patience_s
         self._length = head.content_length
         self._taken = 0
-        self.complete = not head.has_body
+        self.fault: Exception | None = None
+        self.read = asyncio.Event()
+        if not head.has_body:
+            self.read.set()
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing of it is left to read."""
+        return self.read.is_set()
 
     @property
     def is_small(self) -> bool:
@@ -49,8 +57,12 @@ class RequestBody:
     async def stream(self) -> AsyncIterator[bytes]:
         """Piece by piece, as fast as the reader asks."""
         while not self.complete:
-            async with self._patience():
-                chunk = await self._next()
+            try:
+                async with self._patience():
+                    chunk = await self._next()
+            except (ClientGone, Refusal) as error:
+                self.fault = error  # the reader is inside the upstream's client, which would report it as its own
+                raise
             if chunk:
                 yield chunk
 
@@ -70,7 +82,8 @@ class RequestBody:
         self._taken += len(chunk)
         if self._taken > self._limit:
             raise too_large(self._limit)
-        self.complete = not message.get("more_body", False)
+        if not message.get("more_body", False):
+            self.read.set()
         return chunk
 
 

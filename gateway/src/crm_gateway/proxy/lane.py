@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -44,7 +44,7 @@ class Lane:
         self._most_in_flight = policy.most_in_flight
 
     @asynccontextmanager
-    async def attempt(self, request: UpstreamRequest, *, timeout_s: float) -> AsyncIterator[UpstreamResponse]:
+    async def attempt(self, request: UpstreamRequest, *, timeout_s: float) -> AsyncGenerator[UpstreamResponse]:
         """One attempt, counted by the breaker; its head must arrive within `timeout_s`.
 
         Raises:
@@ -67,7 +67,7 @@ class Lane:
             outcome = Outcome.FAILURE
             raise TimedOut(f"{self.name} gave no answer within {timeout_s:.3f} s") from error
         except UpstreamFault:
-            outcome = Outcome.FAILURE
+            outcome = Outcome.ABANDONED if request.sender_failed() else Outcome.FAILURE
             raise
         finally:
             self.in_flight -= 1

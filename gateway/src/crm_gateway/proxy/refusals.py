@@ -1,15 +1,13 @@
-"""What the gateway itself answers when it doesn't let a request through: problem+json (RFC 9457), one table of codes."""
+"""What the gateway itself answers when it doesn't let a request through: problem+json (RFC 9457)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import Any
-
-import orjson
+from math import ceil
 
 from crm_gateway.proxy.domain.headers import Headers
+from crm_shared.errors import CrmError
+from crm_shared.http.problems import MEDIA_TYPE, problem_body, status_of
 
-CONTENT_TYPE = b"application/problem+json"
+CONTENT_TYPE = MEDIA_TYPE.encode()
 
 
 @dataclass(slots=True)
@@ -20,23 +18,22 @@ class Refusal(Exception):
     code: str
     detail: str
     headers: Headers = field(default_factory=list[tuple[bytes, bytes]])
-    errors: Sequence[dict[str, str]] = ()
 
     def body(self, request_id: str) -> bytes:
         """The problem document."""
-        document: dict[str, Any] = {
-            "type": f"/docs/problems/{self.code}",
-            "title": HTTPStatus(self.status).phrase,
-            "status": self.status,
-            "detail": self.detail,
-            "code": self.code,
-            "request_id": request_id,
-            "errors": list(self.errors),
-        }
-        return orjson.dumps(document)
+        return problem_body(self.status, self.code, self.detail, request_id)
+
+    @classmethod
+    def of(cls, error: CrmError) -> "Refusal":
+        """The refusal that an error of the domain amounts to."""
+        status = status_of(error)
+        headers: Headers = [(b"www-authenticate", b"Bearer")] if status == 401 else []
+        if error.retry_after_s is not None:
+            headers.append((b"retry-after", str(max(1, ceil(error.retry_after_s))).encode()))
+        return cls(status, error.code, error.detail, headers)
 
 
 def retry_later(status: int, code: str, detail: str, retry_after_s: float) -> Refusal:
     """A refusal that says when to come back."""
-    seconds = str(max(1, round(retry_after_s + 0.499))).encode()
+    seconds = str(max(1, ceil(retry_after_s))).encode()
     return Refusal(status, code, detail, [(b"retry-after", seconds)])

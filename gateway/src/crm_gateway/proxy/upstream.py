@@ -1,6 +1,6 @@
 """The port behind the gateway: something that answers HTTP requests, over sockets or in this process."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,14 +24,22 @@ class TimedOut(UpstreamFault):
     """No answer within the time the request had."""
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """One request as it goes on. `target` is the encoded path and query, unchanged; `body` is whole or a stream."""
+    """One request as it goes on. `target` is the encoded path and query, unchanged; `body` is whole or a stream.
+
+    `sender_failed` tells whether the stream ended by its sender's fault (too long, gone): no fault of the upstream's.
+    """
 
     method: str
     target: bytes
     headers: Headers
     body: bytes | AsyncIterator[bytes] | None
+    sender_failed: Callable[[], bool] = _never
 
 
 class UpstreamResponse(Protocol):

@@ -1,25 +1,18 @@
 """The one who asks, as the gateway knows them after authentication."""
 
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-
-class CredentialKind(StrEnum):
-    """What a principal showed."""
-
-    API_KEY = "api_key"
-    SESSION = "session"
+from crm_gateway.identity.domain.credentials import CredentialKind
+from crm_shared.tenancy import Viewer
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller inside one tenant. `subject` is the public id of a user or of an API key."""
+    """A caller: what the services learn of them (`viewer`), and which credential they showed, valid until when."""
 
-    tenant: UUID
-    subject: str
-    scopes: frozenset[str]
+    viewer: Viewer
     credential: UUID
     kind: CredentialKind
-    teams: frozenset[str] = field(default_factory=frozenset[str])
-    partner: str | None = None
+    expires_at: datetime | None = None

@@ -1,7 +1,7 @@
 """Many OpenAPI documents become one.
 
-Component schemas of one name must be equal: such as `Problem`, which every service has, they collapse into one. Different
-ones are an error, because a generated client would get one of them at random.
+Component schemas of one name must be equal: such as `Problem`, which every service has, they collapse into one.
+Different ones are an error, because a generated client would get one of them at random.
 """
 
 import json
@@ -17,6 +17,7 @@ OPERATION_OWNERS = {
     "opsal": "sales-pipeline",
     "opcom": "communication-dispatch",
     "opcon": "contact-center",
+    "opgat": "gateway",
 }
 """Whose long job an operation's id names, by the id's prefix."""
 
@@ -96,15 +97,12 @@ def merge(documents: Mapping[str, Document], *, title: str, version: str) -> Doc
     if merging.faults:
         raise MergeConflict(merging.faults)
     components = {kind: dict(sorted(members.items())) for kind, members in sorted(merging.components.items())}
-    components["securitySchemes"] = {
-        "bearer": {"type": "http", "scheme": "bearer", "description": "An API key (crm_live_…) or a session's token."}
-    }
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version},
         "paths": dict(sorted(merging.paths.items())),
         "components": components,
-        "security": [{"bearer": []}],
+        "security": [{"token": []}],
         "tags": [merging.tags[name] for name in sorted(merging.tags)],
     }
 

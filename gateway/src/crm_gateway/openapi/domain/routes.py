@@ -116,7 +116,7 @@ def routes_of(merged: Document) -> list[Route]:
 def _route(method: str, path: str, operation: dict[str, Any]) -> tuple[str, str, Route | None]:
     scope = operation.get(SCOPE_EXTENSION)
     verb = method.upper()
-    if not scope and operation.get(PUBLIC_EXTENSION) is not True:
+    if not scope and not operation.get(PUBLIC_EXTENSION):
         return verb, path, None
     route = Route(
         method=verb,

@@ -26,9 +26,11 @@ _OURS = frozenset({b"host", b"authorization", b"cookie", b"expect", b"forwarded"
 _OURS_PREFIXES = (b"x-tenant", b"x-user", b"x-crm-", b"x-forwarded-", b"x-internal-", b"x-timeout-")
 """What only the gateway may say to a service: who asks, from where, and until when."""
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{8,128}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _HOST = re.compile(rb"[A-Za-z0-9._~-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+
+_SAID_BY_US = frozenset({b"server", b"date", b"x-request-id"})
 
 MOST_HEADERS = 100
 MOST_HEADER_BYTES = 32 * 1024
@@ -142,6 +144,6 @@ def returned(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
         if name in HOP_BY_HOP:
             if name == b"connection":
                 connection += b"," + value
-        elif name != b"server" and name != b"date":
+        elif name not in _SAID_BY_US:
             kept.append((name, value))
     return without_named(kept, connection) if connection else kept

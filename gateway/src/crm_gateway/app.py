@@ -1,0 +1,31 @@
+"""The map of the gateway: its slices, from bottom to top."""
+
+from pathlib import Path
+
+from crm_gateway.composition.api import ROUTERS as COMPOSITION_ROUTERS
+from crm_gateway.composition.composer import Composer
+from crm_gateway.identity.api import ROUTERS as IDENTITY_ROUTERS
+from crm_gateway.identity.authentication import Recognition
+from crm_gateway.identity.events import EVENTS
+from crm_gateway.metadata import metadata
+from crm_shared.clock import SystemClock
+from crm_shared.runtime.service import Service, Slice
+
+SERVICE = Service(
+    name="gateway",
+    title="Corkscrew gateway",
+    metadata=metadata,
+    slices=[
+        Slice("identity", routers=IDENTITY_ROUTERS, events=EVENTS),
+        Slice("limits"),
+        Slice("openapi"),
+        Slice("proxy"),
+        Slice("composition", routers=COMPOSITION_ROUTERS),
+    ],
+    operation_prefix="opgat",
+    migrations=Path(__file__).parents[2] / "migrations",
+    resources={
+        Recognition.__name__: lambda _: Recognition(SystemClock()),
+        Composer.__name__: lambda _: Composer(),
+    },
+)

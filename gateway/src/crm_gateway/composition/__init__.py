@@ -1,0 +1,1 @@
+"""Answers made of several services' answers; the only place where services meet in one request."""

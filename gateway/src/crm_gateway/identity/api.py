@@ -1,0 +1,239 @@
+"""Routes of identity: log-in, who am I, and administration of one's own company."""
+
+import builtins
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import Query, Response
+
+from crm_gateway.identity import commands, store
+from crm_gateway.identity.authentication import Recognition
+from crm_gateway.identity.domain.accounts import ApiKey, AuditEntry, Tenant, User
+from crm_gateway.identity.domain.credentials import Credential, CredentialKind, new_credential
+from crm_gateway.identity.log_in import log_in
+from crm_gateway.identity.passwords import hash_password
+from crm_gateway.identity.schemas import (
+    ApiKeyCreate,
+    ApiKeyId,
+    ApiKeyPage,
+    ApiKeyRead,
+    ApiKeyRotate,
+    ApiKeySecretRead,
+    AuditPage,
+    AuditRead,
+    MeRead,
+    PasswordSet,
+    SessionCreate,
+    SessionId,
+    SessionRead,
+    TenantId,
+    TenantRead,
+    UserCreate,
+    UserId,
+    UserPage,
+    UserRead,
+    UserUpdate,
+)
+from crm_shared.db.pool import Tx
+from crm_shared.errors import NotFound
+from crm_shared.http.call import Call, needs, public
+from crm_shared.http.pagination import PageQuery
+from crm_shared.http.router import Router
+from crm_shared.ids import new_id, public_id
+from crm_shared.tenancy import Viewer
+
+sessions = Router(prefix="/v1/sessions", tag="sessions")
+me = Router(prefix="/v1/me", tag="me")
+tenants = Router(prefix="/v1/tenants", tag="tenants")
+users = Router(prefix="/v1/users", tag="users")
+api_keys = Router(prefix="/v1/api-keys", tag="api-keys")
+audit = Router(prefix="/v1/audit-entries", tag="audit-entries")
+ROUTERS = [sessions, me, tenants, users, api_keys, audit]
+
+Anyone = Annotated[Call, public("Logging in is how one becomes somebody; the password is the check.")]
+Self = Annotated[Call, needs("me:read")]
+Reader = Annotated[Call, needs("identity:read")]
+Admin = Annotated[Call, needs("identity:admin")]
+
+
+@sessions.post("", status_code=201, response_model=SessionRead)
+async def begin(body: SessionCreate, call: Anyone) -> Response:
+    """Log in; the token holds for twelve hours, until log-out, or until the user is deactivated."""
+    session = await log_in(call.services.database, body.tenant, body.email, body.password, now=call.now)
+    return Response(SessionRead.of(session).model_dump_json(), 201, media_type="application/json")
+
+
+@sessions.delete("/{session_id}", status_code=204)
+async def end(session_id: SessionId, call: Self) -> Response:
+    """Log out."""
+    answer = await call.write(commands.end_session, session_id)
+    call.resource(Recognition).forget(session_id)
+    return answer
+
+
+@me.get("", response_model=MeRead)
+async def get(call: Self) -> Response:
+    """Who I am here, and what I may do."""
+
+    def shown(tenant: Tenant) -> MeRead:
+        viewer = call.viewer
+        return MeRead(
+            subject=viewer.subject,
+            tenant=TenantRead.of(tenant),
+            scopes=sorted(viewer.scopes),
+            teams=sorted(viewer.teams),
+            partner=viewer.partner,
+        )
+
+    return await call.read(_own_tenant, answer=shown)
+
+
+@tenants.get("/{tenant_id}", response_model=TenantRead)
+async def get_tenant(tenant_id: TenantId, call: Reader) -> Response:
+    """My company; any other doesn't exist for me."""
+    return await call.read(_tenant, tenant_id, answer=TenantRead.of)
+
+
+@tenants.post("/{tenant_id}/close", response_model=TenantRead)
+async def close(tenant_id: TenantId, call: Admin) -> Response:
+    """Leave: nobody gets in any more, and every service purges this company's data."""
+    _require_own(call.viewer, tenant_id)
+    answer = await call.write(commands.close_tenant, answer=TenantRead.of)
+    call.resource(Recognition).forget_tenant(tenant_id)
+    return answer
+
+
+@users.post("", status_code=201, response_model=UserRead)
+async def create(body: UserCreate, call: Admin) -> Response:
+    """Add somebody."""
+    password_hash = await hash_password(body.password) if body.password else None
+    return await call.write(commands.create_user, body.to_domain(password_hash), answer=UserRead.of)
+
+
+@users.get("", response_model=UserPage)
+async def list(call: Reader, filters: Annotated[PageQuery, Query()]) -> Response:
+    """Everybody here, in the order of joining."""
+    return await call.page(_users, filters, answer=UserRead.of, key=lambda user: (user.created_at, user.id))
+
+
+@users.get("/{user_id}", response_model=UserRead)
+async def get_user(user_id: UserId, call: Reader) -> Response:
+    """One person."""
+    return await call.read(_user, user_id, answer=UserRead.of)
+
+
+@users.patch("/{user_id}", response_model=UserRead)
+async def change(user_id: UserId, body: UserUpdate, call: Admin) -> Response:
+    """Change name, roles, teams or partner."""
+    changes = body.model_dump(exclude_unset=True)
+    expected = call.if_match()
+    answer = await call.write(commands.change_user, user_id, changes, expected=expected, answer=UserRead.of)
+    call.resource(Recognition).forget(subject=public_id("usr", user_id))
+    return answer
+
+
+@users.post("/{user_id}/password", response_model=UserRead)
+async def set_password(user_id: UserId, body: PasswordSet, call: Admin) -> Response:
+    """Give somebody a new password; they are logged out everywhere."""
+    password_hash = await hash_password(body.password)
+    answer = await call.write(commands.set_password, user_id, password_hash, answer=UserRead.of)
+    call.resource(Recognition).forget(subject=public_id("usr", user_id))
+    return answer
+
+
+@users.post("/{user_id}/deactivate", response_model=UserRead)
+async def deactivate(user_id: UserId, call: Admin) -> Response:
+    """Somebody leaves; they are logged out everywhere, and nothing is assigned to them any more."""
+    answer = await call.write(commands.deactivate_user, user_id, answer=UserRead.of)
+    call.resource(Recognition).forget(subject=public_id("usr", user_id))
+    return answer
+
+
+@api_keys.post("", status_code=201, response_model=ApiKeySecretRead)
+async def create_key(body: ApiKeyCreate, call: Admin) -> Response:
+    """Make a key for a machine. Its text is in this answer and never again."""
+    credential = new_credential(CredentialKind.API_KEY, new_id())
+    make = partial(commands.create_api_key, data=body.to_domain(credential))
+    return await _shown_once(call, make, credential)
+
+
+@api_keys.get("", response_model=ApiKeyPage)
+async def list_keys(call: Reader, filters: Annotated[PageQuery, Query()]) -> Response:
+    """All keys, without their secrets."""
+    return await call.page(_keys, filters, answer=ApiKeyRead.of, key=lambda key: (key.created_at, key.id))
+
+
+@api_keys.post("/{key_id}/rotate", response_model=ApiKeySecretRead)
+async def rotate(key_id: ApiKeyId, body: ApiKeyRotate, call: Admin) -> Response:
+    """Give a key a new secret; the old one holds for `overlap_hours` more, so that nothing stops meanwhile."""
+    credential = new_credential(CredentialKind.API_KEY, key_id)
+    answer = await _shown_once(
+        call, partial(commands.rotate_api_key, credential=credential, overlap=body.overlap), credential
+    )
+    call.resource(Recognition).forget(key_id)
+    return answer
+
+
+@api_keys.post("/{key_id}/revoke", response_model=ApiKeyRead)
+async def revoke(key_id: ApiKeyId, call: Admin) -> Response:
+    """Take a key back at once."""
+    answer = await call.write(commands.revoke_api_key, key_id, answer=ApiKeyRead.of)
+    call.resource(Recognition).forget(key_id)
+    return answer
+
+
+@audit.get("", response_model=AuditPage)
+async def list_audit(call: Admin, filters: Annotated[PageQuery, Query()]) -> Response:
+    """Who administered what, newest first."""
+    return await call.page(_audit, filters, answer=AuditRead.of, key=lambda entry: (entry.id,))
+
+
+async def _shown_once(call: Call, command: Callable[..., Awaitable[ApiKey]], credential: Credential) -> Response:
+    """Runs a command that makes a secret, and shows it beside the answer.
+
+    What an Idempotency-Key keeps for repeats is the answer without the secret, so the secret is nowhere stored.
+    """
+    ran = False
+
+    async def run(tx: Tx, viewer: Viewer, **arguments: Any) -> ApiKey:
+        nonlocal ran
+        ran = True
+        return await command(tx, viewer, **arguments)
+
+    answer = await call.write(run, answer=ApiKeyRead.of)
+    shown = {**orjson.loads(bytes(answer.body)), "key": credential.text if ran else None}
+    kept = {name: value for name, value in answer.headers.items() if name in ("etag", "location")}
+    return Response(orjson.dumps(shown), answer.status_code, kept, "application/json")
+
+
+def _require_own(viewer: Viewer, tenant_id: UUID) -> None:
+    if tenant_id != viewer.tenant:
+        raise NotFound.of("tenant", public_id("ten", tenant_id))
+
+
+async def _own_tenant(tx: Tx, viewer: Viewer) -> Tenant | None:
+    return await store.get_tenant(tx)
+
+
+async def _tenant(tx: Tx, viewer: Viewer, tenant_id: UUID) -> Tenant | None:
+    _require_own(viewer, tenant_id)
+    return await store.get_tenant(tx)
+
+
+async def _user(tx: Tx, viewer: Viewer, user_id: UUID) -> User | None:
+    return await store.get_user(tx, user_id)
+
+
+async def _users(tx: Tx, viewer: Viewer, filters: PageQuery, **page: Any) -> builtins.list[User]:
+    return await store.list_users(tx, **page)
+
+
+async def _keys(tx: Tx, viewer: Viewer, filters: PageQuery, **page: Any) -> builtins.list[ApiKey]:
+    return await store.list_api_keys(tx, **page)
+
+
+async def _audit(tx: Tx, viewer: Viewer, filters: PageQuery, **page: Any) -> builtins.list[AuditEntry]:
+    return await store.list_audit(tx, **page)

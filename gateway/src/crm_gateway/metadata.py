@@ -1,0 +1,5 @@
+"""All tables of the gateway."""
+
+from crm_shared.db.metadata import service_metadata
+
+metadata = service_metadata()
