@@ -2,13 +2,14 @@
 
 import logging
 import sys
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 import structlog
 
 
-def configure_logs(level: str = "INFO", *, human: bool = False) -> None:
-    """Send this process's logs to standard error, as JSON lines or, for a terminal, as text."""
+def configure_logs(level: str = "INFO", *, human: bool = False, stream: TextIO | None = None) -> None:
+    """Send this process's logs to `stream` (standard error), as JSON lines or, for a terminal, as text."""
+    out = stream or sys.stderr
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -19,10 +20,10 @@ def configure_logs(level: str = "INFO", *, human: bool = False) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=out),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(message)s")
+    logging.basicConfig(level=level, stream=out, format="%(message)s")
     for chatty in ("aiokafka", "asyncio", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
 
