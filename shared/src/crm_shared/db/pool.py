@@ -129,8 +129,9 @@ Flush = Callable[[Tx, Sequence[Pending]], "asyncio.Future[None] | Any"]
 class Database:
     """One service's database as one process sees it: a pool of connections and the four roles."""
 
-    def __init__(self, pool: "asyncpg.Pool[Any]", service: str, *, flush: Flush | None = None) -> None:
+    def __init__(self, pool: "asyncpg.Pool[Any]", service: str, *, login: str = "", flush: Flush | None = None) -> None:
         self._pool = pool
+        self._login = login
         self.service = service
         self.roles = Roles.of(service)
         self._flush = flush
@@ -154,7 +155,8 @@ class Database:
                 "jit": "off",
             },
         )
-        return cls(pool, service, flush=flush)
+        login = await pool.fetchval("SELECT session_user")
+        return cls(pool, service, login=login, flush=flush)
 
     async def close(self) -> None:
         """Give all connections back; those still busy after ten seconds are cut."""
@@ -176,21 +178,21 @@ class Database:
     @asynccontextmanager
     async def transaction(self, tenant: UUID) -> AsyncGenerator[Tx]:
         """A transaction of `tenant` as the app role; commits at the end of the block, rolls back on any exception."""
-        async with self._begun(tenant, f"SET LOCAL ROLE {self.roles.app}; ") as tx:
+        async with self._begun(tenant, "BEGIN", self.roles.app) as tx:
             yield tx
 
     @asynccontextmanager
     async def reading(self, tenant: UUID, *, as_finder: bool = False) -> AsyncGenerator[Tx]:
         """A read-only transaction of `tenant`."""
         role = self.roles.finder if as_finder else self.roles.app
-        async with self._begun(tenant, f"SET TRANSACTION READ ONLY; SET LOCAL ROLE {role}; ") as tx:
+        async with self._begun(tenant, "BEGIN READ ONLY", role) as tx:
             tx.as_finder = as_finder
             yield tx
 
     @asynccontextmanager
     async def across(self) -> AsyncGenerator[Tx]:
         """A transaction of the worker role over all tenants, for the kernel's machinery; see `become`."""
-        async with self._begun(NO_TENANT, f"SET LOCAL ROLE {self.roles.worker}; ") as tx:
+        async with self._begun(NO_TENANT, "BEGIN", self.roles.worker) as tx:
             yield tx
 
     async def become(self, tx: Tx, tenant: UUID) -> None:
@@ -199,10 +201,11 @@ class Database:
         await tx.connection.execute(f"SET LOCAL ROLE {self.roles.app}; SET LOCAL app.tenant_id = '{tenant}'")
 
     @asynccontextmanager
-    async def _begun(self, tenant: UUID, settings: str) -> AsyncGenerator[Tx]:
+    async def _begun(self, tenant: UUID, begin: str, role: str) -> AsyncGenerator[Tx]:
+        become = "" if role == self._login else f"; SET LOCAL ROLE {role}"
         async with self._pool.acquire() as connection:
             # One message opens the transaction and names the tenant; the text comes from a parsed uuid only.
-            await connection.execute(f"BEGIN; {settings}SET LOCAL app.tenant_id = '{UUID(int=tenant.int)}'")
+            await connection.execute(f"{begin}{become}; SET LOCAL app.tenant_id = '{UUID(int=tenant.int)}'")
             tx = Tx(connection, tenant, self.roles)
             try:
                 yield tx
