@@ -46,8 +46,9 @@ fmt: setup-dev ## Formats and repairs what can be repaired
 	@$(BIN)/ruff format .
 
 contracts: setup-dev ## Writes every service's contracts/ (OpenAPI, AsyncAPI, event schemas and examples) anew
-	@for service in gateway customer sales_pipeline communication_dispatch contact_center; do \
-		$(BIN)/python -m crm_$$service contracts || exit 1; done
+	@for service in gateway services/*; do \
+		package=crm_$$(basename $$service | tr - _); \
+		$(BIN)/python -m $$package contracts $$service/contracts || exit 1; done
 
 lock: ## Pins and hashes the requirements anew (UPGRADE=1 takes newer versions)
 	@test -x $(UV) || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; }

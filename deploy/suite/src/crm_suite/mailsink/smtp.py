@@ -7,6 +7,7 @@ It speaks RFC 5321 without authentication and TLS, which a sink on the loopback 
 
 import asyncio
 import re
+import socket
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -178,14 +179,10 @@ class SmtpSink:
         self._sessions: set[SmtpSession] = set()
         self._server: asyncio.Server | None = None
 
-    async def start(self, host: str, port: int) -> int:
-        """Listens, and says on which port (0 asks for a free one).
-
-        Raises OSError when the port is taken.
-        """
+    async def start(self, listening: socket.socket) -> None:
+        """Answer on a socket that listens already."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: SmtpSession(self._mailbox, self._sessions), host, port)
-        return cast("int", self._server.sockets[0].getsockname()[1])
+        self._server = await loop.create_server(lambda: SmtpSession(self._mailbox, self._sessions), sock=listening)
 
     async def stop(self) -> None:
         if self._server is None:

@@ -1,0 +1,3 @@
+from crm_suite.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The whole suite in one process and one event loop, on an embedded PostgreSQL server."""

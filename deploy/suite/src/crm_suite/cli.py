@@ -1,0 +1,68 @@
+"""The `crm` command. Each subcommand imports what it runs only when it runs, so that `crm --help` answers at once."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    name="crm",
+    help="Corkscrew: run the suite, play its demo, look after it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def up() -> None:
+    """Run the whole suite in this process until Ctrl-C. PORT, HOST and CRM_HOME change where; data is kept."""
+    from crm_suite.allinone.up import CannotStart, Wish  # noqa: PLC0415
+    from crm_suite.allinone.up import up as run  # noqa: PLC0415
+
+    try:
+        run(Console(), Wish.from_environment())
+    except CannotStart as reason:
+        _complain(str(reason))
+
+
+@app.command()
+def demo(
+    customers: Annotated[int, typer.Option(help="How many of the log's 23,570 customers take part.")] = 23_570,
+    seed: Annotated[int, typer.Option(help="The same seed tells the same story.")] = 1,
+) -> None:
+    """Play the closed loop on real purchase data, through the gateway (starts the suite if none is running)."""
+    from crm_suite.demo.play import CannotPlay, play  # noqa: PLC0415
+
+    try:
+        play(Console(), customers=customers, seed=seed)
+    except CannotPlay as reason:
+        _complain(str(reason))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the embedded databases up to date without starting the suite."""
+    from crm_suite.allinone.upkeep import CannotMigrate, migrate_embedded  # noqa: PLC0415
+
+    try:
+        migrate_embedded(Console())
+    except CannotMigrate as reason:
+        _complain(str(reason))
+
+
+@app.command()
+def doctor() -> None:
+    """Look at this machine and at the running suite, and say what is wrong and what to do about it."""
+    from crm_suite.doctor import examine  # noqa: PLC0415
+
+    raise typer.Exit(0 if examine(Console()) else 1)
+
+
+def main() -> None:
+    app()
+
+
+def _complain(sentence: str) -> None:
+    Console(stderr=True).print(sentence, style="red", highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
