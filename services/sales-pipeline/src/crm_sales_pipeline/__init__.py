@@ -1,0 +1,1 @@
+"""From the first sign of interest to money received."""

@@ -1,0 +1,1 @@
+"""Who gets it: sellers, rules, and a row that explains every choice."""

@@ -1,0 +1,1 @@
+"""What is sold: products, price books for each currency with validity, tax and explicit rounding."""

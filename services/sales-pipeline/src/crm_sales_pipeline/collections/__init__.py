@@ -1,0 +1,1 @@
+"""Collections: receipts and refunds, and what is overdue."""

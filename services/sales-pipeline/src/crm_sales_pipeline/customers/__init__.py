@@ -1,0 +1,1 @@
+"""What the customer service told us about customers: enough to sell to them, nothing more."""

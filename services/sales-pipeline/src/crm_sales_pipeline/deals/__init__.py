@@ -1,0 +1,1 @@
+"""Deals: chances to sell, their stages, probability and forecast."""

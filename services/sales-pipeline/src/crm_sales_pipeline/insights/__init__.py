@@ -1,0 +1,1 @@
+"""Insights: what a campaign returned, and how far leads come."""

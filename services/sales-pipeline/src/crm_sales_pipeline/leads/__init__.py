@@ -1,0 +1,1 @@
+"""Leads: interest with a buying window, followed up in time or brought back when their time comes."""

@@ -1,0 +1,1 @@
+"""What can be done with leads: capture them, and follow them up."""

@@ -1,0 +1,1 @@
+"""Rules of leads: states, buying windows and their policies, the first-contact clock, conversion rates."""

@@ -1,0 +1,1 @@
+"""Numbers that people read on documents: contiguous for each tenant, kind and year."""

@@ -1,0 +1,1 @@
+"""Orders: what was sold, with separate axes for payment and delivery."""

@@ -1,0 +1,1 @@
+"""Pipelines: stages that map to five canonical types, with guards at their doors."""

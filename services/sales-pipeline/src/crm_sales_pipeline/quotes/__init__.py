@@ -1,0 +1,1 @@
+"""Quotes: numbered versions with totals computed here, immutable once sent."""
