@@ -49,6 +49,7 @@ contracts: setup-dev ## Writes every service's contracts/ (OpenAPI, AsyncAPI, ev
 	@for service in gateway services/*; do \
 		package=crm_$$(basename $$service | tr - _); \
 		$(BIN)/python -m $$package contracts $$service/contracts || exit 1; done
+	@$(BIN)/python -m crm_gateway merge services/*
 
 lock: ## Pins and hashes the requirements anew (UPGRADE=1 takes newer versions)
 	@test -x $(UV) || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; }

@@ -1,6 +1,7 @@
 """The sink against the raw protocol: what a hurried, a careless and a hostile sender do."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -27,8 +28,9 @@ class Wire:
 async def wire() -> AsyncIterator[Wire]:
     mailbox = Mailbox()
     sink = SmtpSink(mailbox)
-    port = await sink.start("127.0.0.1", 0)
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    listening = socket.create_server(("127.0.0.1", 0))
+    await sink.start(listening)
+    reader, writer = await asyncio.open_connection(*listening.getsockname())
     assert (await reader.readline()).startswith(b"220 ")
     yield Wire(reader, writer, mailbox)
     writer.close()

@@ -35,7 +35,7 @@ def curl_lines(addresses: Addresses, access: Access) -> list[str]:
     body = orjson.dumps(FIRST_CUSTOMER).decode()
     return [
         f"curl -s {key} {addresses.gateway}/v1/me",
-        f"curl -s {key} --json {quote(body)} {addresses.gateway}/v1/customers",
+        f"curl -s {key} -H 'Content-Type: application/json' -d {quote(body)} {addresses.gateway}/v1/customers",
         f"curl -s {key} {quote(addresses.gateway + '/v1/customers?limit=3')}",
     ]
 
@@ -45,13 +45,14 @@ def welcome(console: Console, addresses: Addresses, access: Access, *, notes: Se
     table.add_column("what")
     table.add_column("where", no_wrap=True)
     table.add_column("how to get in")
-    table.add_row("API", f"{addresses.gateway}/v1", "the API key below, or a session from POST /v1/sessions")
+    table.add_row("API", f"{addresses.gateway}/v1", "API key below")
     table.add_row("API reference", f"{addresses.gateway}/docs", "open")
-    table.add_row("caught mail", addresses.mail_page, f"open; SMTP on {addresses.smtp}")
-    table.add_row("administrator", f"tenant {access.slug}", f"{access.email} / {access.password}")
+    table.add_row("caught mail", addresses.mail_page, f"open; SMTP {addresses.smtp}")
     console.print()
     console.print(table)
-    console.print("\nAPI key  ", access.api_key, sep="", highlight=False, soft_wrap=True)
+    log_in = f"tenant {access.slug}, {access.email}, {access.password}"
+    for what, value in (("API key", access.api_key), ("log-in", log_in)):
+        console.print(f"[bold]{what:8}[/bold] {value}", highlight=False, soft_wrap=True)
     console.print("\nTry:", style="bold")
     for line in curl_lines(addresses, access):
         # Never wrapped: a line break in the middle would break the paste.
