@@ -19,6 +19,7 @@ from crm_shared.bus.port import RETENTION, Bus, BusUnavailable, Delivered, Fence
 from crm_shared.clock import Clock
 from crm_shared.db.inbox import sweep_inbox
 from crm_shared.db.pool import Database
+from crm_shared.events import topic_of
 from crm_shared.observability.logs import logger
 
 _log = logger("bus.consumer")
@@ -40,13 +41,12 @@ class Stalled(RuntimeError):
 class Consumer:
     """One service's member of its group `crm.<service>`."""
 
-    def __init__(  # noqa: PLR0913 # a service's parts
+    def __init__(
         self,
         database: Database,
         bus: Bus,
         *,
         name: str,
-        topics: Sequence[str],
         projections: Projections,
         reactions: Reactions,
         clock: Clock,
@@ -54,7 +54,7 @@ class Consumer:
         self._database = database
         self._bus = bus
         self._name = name
-        self._topics = list(topics)
+        self._topics = sorted({topic_of(kind) for kind in (*projections.handlers, *reactions.handlers)})
         self._clock = clock
         effects = Effects(projections, reactions, clock)
         self.intake = Intake(database, effects, clock)

@@ -5,7 +5,6 @@ the rebalance listener and the fetching task (#335): the listener only waits unt
 """
 
 import asyncio
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from aiokafka.errors import (
 
 from crm_shared.bus.kafka_settings import KafkaSettings
 from crm_shared.bus.port import BusUnavailable, Delivered, Fenced, Lag, Place
+from crm_shared.clock import SystemClock
 
 _FINISH_WITHIN_S = 10.0
 _REBALANCE_WITHIN_MS = 30_000
@@ -137,7 +137,7 @@ class KafkaSubscription:
                     self._committed[place] = await self._first_wanted(place)
         except (KafkaError, OSError) as error:
             raise BusUnavailable(f"Kafka is away: {type(error).__name__}: {error}") from error
-        now_s = time.time()
+        now_s = SystemClock().now().timestamp()
         lags: dict[Place, Lag] = {}
         for place in places:
             behind = max(ends[place] - self._committed.get(place, ends[place]), 0)

@@ -11,7 +11,6 @@ import math
 import random
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -19,6 +18,7 @@ import asyncpg
 from crm_shared.bus import metrics
 from crm_shared.bus.port import Bus, BusUnavailable, Record, RecordRefused, TopicMissing
 from crm_shared.bus.wake import Doorbell
+from crm_shared.clock import SystemClock
 from crm_shared.db.outbox import SLOTS
 from crm_shared.db.pool import Database
 from crm_shared.events import CONTENT_TYPE, Envelope
@@ -77,6 +77,7 @@ class Relay:
         self._bus = bus
         self._url = direct_url
         self._source = source
+        self._clock = SystemClock()
         self._doorbell = Doorbell()
         self._held: list[int] = []
         self._stopping = asyncio.Event()
@@ -191,7 +192,7 @@ class Relay:
         await connection.execute(_DELETE, [row["slot"] for row in rows], [row["id"] for row in rows])
         metrics.PUBLISHED.labels(self._source).inc(len(rows))
         oldest = min(row["created_at"] for row in rows)
-        metrics.OUTBOX_AGE.labels(self._source).set((datetime.now(UTC) - oldest).total_seconds())
+        metrics.OUTBOX_AGE.labels(self._source).set((self._clock.now() - oldest).total_seconds())
         return len(rows)
 
     async def _park(self, connection: "asyncpg.Connection[Any]", rows: Sequence[Any], reason: str) -> None:

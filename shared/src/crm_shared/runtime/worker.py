@@ -54,7 +54,6 @@ class Worker:
             database,
             bus,
             name=service.name,
-            topics=service.topics_consumed,
             projections=service.projections,
             reactions=service.reactions,
             clock=clock,
