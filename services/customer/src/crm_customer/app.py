@@ -12,6 +12,10 @@ from crm_customer.consent.timers import TIMERS as CONSENT_TIMERS
 from crm_customer.metadata import metadata
 from crm_customer.parties import api as parties
 from crm_customer.parties.events import CustomerRegistered, CustomerUpdated
+from crm_customer.timeline import api as timeline
+from crm_customer.timeline.events import AnswerRecorded
+from crm_customer.timeline.projections import PROJECTIONS as TIMELINE_PROJECTIONS
+from crm_customer.timeline.reactions import REACTIONS as TIMELINE_REACTIONS
 from crm_shared.runtime.service import Service, Slice
 
 SERVICE = Service(
@@ -31,5 +35,12 @@ SERVICE = Service(
             events=[ConsentChanged],
         ),
         Slice("behaviour", routers=[behaviour.router, behaviour.customer_router], reactions=BEHAVIOUR_REACTIONS),
+        Slice(
+            "timeline",
+            routers=[timeline.router],
+            projections=TIMELINE_PROJECTIONS,
+            reactions=TIMELINE_REACTIONS,
+            events=[AnswerRecorded],
+        ),
     ],
 )
