@@ -120,7 +120,13 @@ async def served(app: Any) -> AsyncGenerator[int]:
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(
-            app, http="httptools", log_config=None, access_log=False, server_header=False, timeout_keep_alive=5
+            app,
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
         )
     )
     task = asyncio.create_task(server._serve([listener]))
@@ -130,7 +136,7 @@ async def served(app: Any) -> AsyncGenerator[int]:
     try:
         yield listener.getsockname()[1]
     finally:
-        server.should_exit = server.force_exit = True
+        server.should_exit = True
         await asyncio.wait_for(task, 10)
         listener.close()
 

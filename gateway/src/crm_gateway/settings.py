@@ -20,7 +20,7 @@ class GatewaySettings(ServiceSettings):
     upstreams: Annotated[dict[str, str], NoDecode] = Field(
         default_factory=dict[str, str], description="Each service's base address, by its name (as JSON)."
     )
-    trusted_proxies: str = Field("127.0.0.1", description="Whose X-Forwarded-For is believed, comma-separated.")
+    trusted_proxies: str = Field("", description="Whose X-Forwarded-For is believed, comma-separated.")
     access_log: bool = True
     metrics_port: int = Field(0, description="Prometheus metrics are served there and nowhere else; 0: not at all.")
     rate_quota: int = Field(3_000, description="Requests of one key or user per window.")

@@ -10,6 +10,9 @@ from crm_gateway.proxy.refusals import Refusal
 WHOLE_UP_TO = 64 * 1024
 """Bodies up to this size are read before sending, so that they can be sent twice; larger ones stream and can't."""
 
+PATIENCE_S = 30.0
+"""How long a small body may take to come in whole, and each piece of a large one."""
+
 
 class ClientGone(Exception):
     """The client hung up."""
@@ -18,12 +21,11 @@ class ClientGone(Exception):
 class RequestBody:
     """The receiving end of one request; only one reader at a time."""
 
-    def __init__(self, receive: Receive, head: Inbound, *, limit: int, patience_s: float = 30.0) -> None:
+    def __init__(self, receive: Receive, head: Inbound, *, limit: int) -> None:
         if head.content_length is not None and head.content_length > limit:
             raise too_large(limit)
         self._receive = receive
         self._limit = limit
-        self._patience_s = patience_s
         self._length = head.content_length
         self._taken = 0
         self.fault: Exception | None = None
@@ -72,7 +74,7 @@ class RequestBody:
             pass
 
     def _patience(self) -> "_Patience":
-        return _Patience(self._patience_s)
+        return _Patience(PATIENCE_S)
 
     async def _next(self) -> bytes:
         message: Message = await self._receive()

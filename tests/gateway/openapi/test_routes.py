@@ -1,0 +1,79 @@
+from typing import Any
+
+import pytest
+
+from crm_gateway.openapi.domain.routes import Route, RouteTable, ScopeMissing, routes_of
+
+
+def route(method: str, template: str, scope: str | None = "a:read") -> Route:
+    return Route(method, template, f"{method}{template}", "customer", scope)
+
+
+TABLE = RouteTable(
+    [
+        route("GET", "/v1/customers"),
+        route("POST", "/v1/customers"),
+        route("GET", "/v1/customers/{id}"),
+        route("POST", "/v1/customers/search"),
+        route("GET", "/v1/customers/{id}/card"),
+        route("GET", "/v1/operations/{id}"),
+    ]
+)
+
+
+def template(method: str, path: str) -> str | frozenset[str]:
+    found = TABLE.find(method, path)
+    return found.template if isinstance(found, Route) else found
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/v1/customers", "/v1/customers"),
+        ("GET", "/v1/customers/cus_1", "/v1/customers/{id}"),
+        ("POST", "/v1/customers/search", "/v1/customers/search"),
+        ("GET", "/v1/customers/search", "/v1/customers/{id}"),
+        ("GET", "/v1/customers/x/card", "/v1/customers/{id}/card"),
+        ("HEAD", "/v1/customers", "/v1/customers"),
+        ("DELETE", "/v1/customers", frozenset({"GET", "HEAD", "POST"})),
+        ("GET", "/v1/customers/", frozenset()),
+        ("GET", "/v1//customers", frozenset()),
+        ("GET", "/v1/customers/x/y/z", frozenset()),
+        ("GET", "/", frozenset()),
+        ("GET", "", frozenset()),
+    ],
+)
+def test_a_request_finds_its_route_or_the_methods_that_are_known(method: str, path: str, expected: object):
+    assert template(method, path) == expected
+
+
+@pytest.mark.parametrize(
+    ("prefix", "owner"),
+    [
+        ("opcus", "customer"),
+        ("opsal", "sales-pipeline"),
+        ("opcom", "communication-dispatch"),
+        ("opcon", "contact-center"),
+        ("zzz", None),
+    ],
+)
+def test_an_operations_id_names_its_owner(prefix: str, owner: str | None):
+    found = TABLE.find("GET", f"/v1/operations/{prefix}_0123")
+    assert isinstance(found, Route)
+    assert found.owner(f"/v1/operations/{prefix}_0123") == owner
+
+
+def merged(**operation: Any) -> dict[str, Any]:
+    return {"paths": {"/v1/a": {"get": {"operationId": "a", "x-upstream": "customer", **operation}}}}
+
+
+def test_a_route_without_a_scope_is_refused():
+    with pytest.raises(ScopeMissing, match="GET /v1/a"):
+        routes_of(merged())
+    with pytest.raises(ScopeMissing):
+        routes_of(merged(**{"x-required-scope": ""}))
+
+
+def test_a_route_is_public_only_with_a_reason():
+    (found,) = routes_of(merged(**{"x-public": "a link in a mail"}))
+    assert found.scope is None
