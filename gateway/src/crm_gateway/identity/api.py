@@ -22,8 +22,8 @@ from crm_gateway.identity.schemas import (
     ApiKeyRead,
     ApiKeyRotate,
     ApiKeySecretRead,
-    AuditPage,
-    AuditRead,
+    AdminActPage,
+    AdminActRead,
     MeRead,
     PasswordSet,
     SessionCreate,
@@ -185,10 +185,10 @@ async def revoke(key_id: ApiKeyId, call: Admin) -> Response:
     return answer
 
 
-@audit.get("", response_model=AuditPage)
+@audit.get("", response_model=AdminActPage)
 async def list_audit(call: Admin, filters: Annotated[PageQuery, Query()]) -> Response:
     """Who administered what, newest first."""
-    return await call.page(_audit, filters, answer=AuditRead.of, key=lambda entry: (entry.id,))
+    return await call.page(_audit, filters, answer=AdminActRead.of, key=lambda entry: (entry.id,))
 
 
 async def _shown_once(call: Call, command: Callable[..., Awaitable[ApiKey]], credential: Credential) -> Response:

@@ -230,7 +230,7 @@ class MeRead(Read):
     partner: str | None
 
 
-class AuditRead(Read):
+class AdminActRead(Read):
     """One administrative act."""
 
     id: AuditId
@@ -253,7 +253,7 @@ class AuditRead(Read):
         )
 
 
-class AuditPage(Page):
+class AdminActPage(Page):
     """One page of the audit log."""
 
-    items: list[AuditRead]
+    items: list[AdminActRead]
