@@ -1,10 +1,12 @@
-"""What all tests share: one PostgreSQL server for the run."""
+"""What all tests share: one PostgreSQL server for the run, and one Kafka for those that ask."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from crm_shared.testing.cluster import Cluster
+from crm_shared.testing.kafka import kafka_for_tests
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +15,10 @@ def cluster() -> Iterator[Cluster]:
     server = Cluster.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """The URL of a real Kafka; tests that ask for it are marked `kafka` and belong to the xdist group of that name."""
+    with kafka_for_tests(Path(__file__).parent.parent / ".cache" / "kafka") as url:
+        yield url

@@ -24,7 +24,7 @@ from crm_shared.bus.kafka_settings import KafkaSettings
 from crm_shared.bus.port import BusUnavailable, Delivered, Fenced, Lag, Place
 from crm_shared.clock import SystemClock
 
-_FINISH_WITHIN_S = 10.0
+FINISH_WITHIN_S = 10.0
 _REBALANCE_WITHIN_MS = 30_000
 _POLL_WITHIN_MS = 300_000
 _FENCED = (CommitFailedError, IllegalGenerationError, IllegalStateError, RebalanceInProgressError, UnknownMemberIdError)
@@ -153,12 +153,12 @@ class KafkaSubscription:
         """Leave the group."""
         self._nothing_in_hand.set()
         with suppress(KafkaError, OSError, TimeoutError):
-            await asyncio.wait_for(self._consumer.stop(), _FINISH_WITHIN_S)
+            await asyncio.wait_for(self._consumer.stop(), FINISH_WITHIN_S)
 
     async def finish_in_hand(self) -> None:
         """Wait, ten seconds at most, until what was fetched has been acknowledged or given up."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._nothing_in_hand.wait(), _FINISH_WITHIN_S)
+            await asyncio.wait_for(self._nothing_in_hand.wait(), FINISH_WITHIN_S)
 
     def forget_offsets(self) -> None:
         """Partitions have been dealt anew."""

@@ -157,7 +157,7 @@ BEGIN
     WITH free AS (
         SELECT l.topic_id, l.part FROM bus.lease l
         JOIN unnest(topics, parts) AS w(t, p) ON l.topic_id = t AND l.part = p
-        WHERE l.group_name = in_group AND (overdue OR l.member IS NULL OR NOT EXISTS (
+        WHERE l.group_name = in_group AND (overdue OR l.member IS NULL OR l.member = who OR NOT EXISTS (
             SELECT 1 FROM bus.member m WHERE m.group_name = in_group AND m.id = l.member))
         ORDER BY l.topic_id, l.part FOR UPDATE OF l
     )

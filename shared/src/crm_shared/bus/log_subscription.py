@@ -19,8 +19,9 @@ from crm_shared.observability.logs import logger
 _log = logger("bus.postgres_log")
 _BEAT_PART = 5
 _POLL_S = 0.25
-_CLAIM_AGAIN_S = 0.1
-_GRACE_S = 10.0
+_CLAIM_AGAIN_S = 0.05
+_LOOK_EVERY_S = 0.2
+GRACE_S = 10.0
 AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -94,6 +95,7 @@ class LogSubscription:
         self._generation = -1
         self._settled = False
         self._turn = 0
+        self._looked_s = 0.0
         self._beating: asyncio.Task[None] | None = None
 
     @classmethod
@@ -122,6 +124,7 @@ class LogSubscription:
                 if records or remaining_s <= 0:
                     return records
                 await self._doorbell.wait(min(remaining_s, _POLL_S if self._settled else _CLAIM_AGAIN_S))
+                await self._look_round()
         except AWAY as error:
             self._drop()
             raise BusUnavailable(f"the log's database is away: {type(error).__name__}: {error}") from error
@@ -225,10 +228,21 @@ class LogSubscription:
             self._settled = False
             self._doorbell.ring()
 
+    async def _look_round(self) -> None:
+        """While nothing comes in, notice at once who joins and leaves; under load the beat does."""
+        now_s = asyncio.get_running_loop().time()
+        if self._connection is not None and now_s - self._looked_s >= _LOOK_EVERY_S:
+            self._looked_s = now_s
+            self._settled = self._settled and self._generation == await self._current_generation()
+
+    async def _current_generation(self) -> int:
+        group = self._member.group
+        return await self._connection.fetchval("SELECT generation FROM bus.consumer_group WHERE name = $1", group)
+
     async def _settle(self) -> None:
         """Let go of what others should own and claim what this member should; unfinished claims are tried again."""
         connection, group = self._connection, self._member.group
-        generation = await connection.fetchval("SELECT generation FROM bus.consumer_group WHERE name = $1", group)
+        generation = await self._current_generation()
         members = await connection.fetch("SELECT id, topics FROM bus.member WHERE group_name = $1", group)
         heads = await connection.fetch(
             "SELECT topic_id, part FROM bus.head WHERE topic_id = ANY($1)", list(self._member.topics.values())
@@ -268,7 +282,7 @@ class LogSubscription:
         claimed = await self._connection.fetch(
             "SELECT * FROM bus.claim($1, $2, $3, $4, $5, $6)",
             self._member.group, self._member.id, generation,
-            [topic for topic, _ in missing], [part for _, part in missing], _GRACE_S,
+            [topic for topic, _ in missing], [part for _, part in missing], GRACE_S,
         )  # fmt: skip
         for topic, part, position, lease in claimed:
             self._leases[topic, part] = _Lease(lease, position)
