@@ -28,6 +28,15 @@ class Server:
     def bus_url(self) -> str:
         return self.url(BUS_DATABASE, Roles.of(BUS_DATABASE).owner)
 
+    def environment(self, service: str) -> dict[str, str]:
+        """A service's databases, as settings of its processes."""
+        roles = Roles.of(service)
+        return {
+            "DATABASE_URL": self.url(service, roles.app),
+            "WORKER_DATABASE_URL": self.url(service, roles.worker),
+            "OWNER_DATABASE_URL": self.url(service, roles.owner),
+        }
+
     def settings(self, service: Service, keys: Keys) -> ServiceSettings:
         return ServiceSettings.model_validate(self._values(service, keys))
 
@@ -36,11 +45,8 @@ class Server:
         return GatewaySettings.model_validate(self._values(service, keys) | own)
 
     def _values(self, service: Service, keys: Keys) -> dict[str, Any]:
-        roles = Roles.of(service.name)
         return {
-            "database_url": self.url(service.name, roles.app),
-            "worker_database_url": self.url(service.name, roles.worker),
-            "owner_database_url": self.url(service.name, roles.owner),
+            **{name.lower(): value for name, value in self.environment(service.name).items()},
             "bus_url": self.bus_url(),
             "internal_jwks": TokenSigner.from_jwk(keys.signing_key).public_jwks(),
             "cursor_secret": keys.cursor_secret,
