@@ -11,6 +11,7 @@ from crm_gateway.proxy.asgi_upstream import AsgiUpstream
 from crm_gateway.proxy.domain.breaker import Breaker, BreakerPolicy, State
 from crm_gateway.proxy.domain.retries import RetryBudget
 from crm_gateway.proxy.domain.rules import Rule
+from crm_gateway.proxy.http_upstream import HttpUpstream
 
 
 @pytest.fixture(params=["socket", "process"], scope="module")
@@ -373,3 +374,59 @@ async def test_an_upstream_that_is_down_is_503_with_a_hint(open_house):
         async with house.http() as http:
             got = await http.get("/v1/things")
         assert (got.status_code, got.json()["code"], got.headers["retry-after"]) == (503, "upstream_unreachable", "1")
+
+
+class TestRawUpstream:
+    """An upstream that speaks bytes, to break rules that no server framework lets one break."""
+
+    async def answering(self, house: Any, *replies: bytes) -> tuple[asyncio.Server, list[bytes]]:
+        got: list[bytes] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            got.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(replies[min(len(got), len(replies)) - 1])
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        lane = house.gateway.lanes["customer"]
+        lane.upstream = HttpUpstream(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        return server, got
+
+    async def test_a_connection_that_just_closes_is_tried_once_more_then_502(self, open_house):
+        async with open_house() as house, house.http() as http:
+            server, got = await self.answering(house, b"")
+            answer = await http.get("/v1/things")
+            assert (answer.status_code, answer.json()["code"], len(got)) == (502, "upstream_dropped", 2)
+            assert (await http.post("/v1/things", json={})).status_code == 502
+            assert len(got) == 3
+            await house.gateway.lanes["customer"].upstream.close()
+            server.close()
+
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+            b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 70_000 + b"\r\n\r\n",
+            b"nonsense\r\n\r\n",
+        ],
+        ids=["two lengths of a body", "two content-lengths", "an endless header", "no HTTP"],
+    )
+    async def test_an_answer_that_cannot_be_trusted_is_502(self, open_house, reply: bytes):
+        async with open_house() as house, house.http() as http:
+            server, _ = await self.answering(house, reply)
+            answer = await http.post("/v1/things", json={})
+            assert (answer.status_code, answer.json()["code"]) == (502, "upstream_dropped")
+            await house.gateway.lanes["customer"].upstream.close()
+            server.close()
+
+    async def test_an_answer_shorter_than_announced_cuts_the_connection(self, open_house):
+        async with open_house() as house:
+            server, _ = await self.answering(house, b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
+            got = await house.raw(GET + house.bearer + b"\r\n", within_s=3)
+            assert got.endswith(b"abc") or got == b""
+            await until(lambda: house.log)
+            assert house.log[0]["code"] == "answer_broken"
+            await house.gateway.lanes["customer"].upstream.close()
+            server.close()

@@ -24,7 +24,7 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
 
-_STAFF = frozenset({"customers:read", "consents:read", "segments:read", "operations:read", "operations:write"})
+_STAFF = frozenset({"customers:read", "consents:read", "segments:read", "me:read", "operations:read", "operations:write"})
 _SELLER = _STAFF | {
     "customers:write",
     "consents:write",
