@@ -169,6 +169,48 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('tenant_id', 'customer_id', name=op.f('pk_customer_card')),
     info={'tenant': True, 'across': ()}
     )
+    op.create_table('lifecycle',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('customer_id', sa.Uuid(), nullable=False),
+    sa.Column('state', sa.Text(collation='C'), nullable=False),
+    sa.Column('purchases', sa.Integer(), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=False),
+    sa.Column('since', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'customer_id', name=op.f('pk_lifecycle')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_index('ix_lifecycle_state', 'lifecycle', ['tenant_id', 'state', 'customer_id'], unique=False)
+    op.create_table('lifecycle_rules',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('rules', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('accepted_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('actor', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'version', name=op.f('pk_lifecycle_rules')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_table('lifecycle_target',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('customer_id', sa.Uuid(), nullable=False),
+    sa.Column('targeted_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'customer_id', name=op.f('pk_lifecycle_target')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_table('lifecycle_transition',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('customer_id', sa.Uuid(), nullable=False),
+    sa.Column('previous', sa.Text(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=False),
+    sa.Column('purchases', sa.Integer(), nullable=False),
+    sa.Column('rules_version', sa.Integer(), nullable=False),
+    sa.Column('changed_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('recorded_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_lifecycle_transition')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_index('ix_lifecycle_transition_customer_id', 'lifecycle_transition', ['tenant_id', 'customer_id', 'id'], unique=False)
     op.create_table('money_fact',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -217,6 +259,48 @@ def upgrade() -> None:
     )
     op.create_index('ix_timeline_entry_customer_id', 'timeline_entry', ['tenant_id', 'customer_id', 'at', 'id'], unique=False)
     op.create_index('ix_timeline_entry_touch', 'timeline_entry', ['tenant_id', 'customer_id', 'at', 'id'], unique=False, postgresql_where=sa.text('is_touch'))
+    op.create_table('value_draft',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('run', sa.Integer(), nullable=False),
+    sa.Column('customer_id', sa.Uuid(), nullable=False),
+    sa.Column('recency', sa.SmallInteger(), nullable=False),
+    sa.Column('frequency', sa.SmallInteger(), nullable=False),
+    sa.Column('monetary', sa.SmallInteger(), nullable=False),
+    sa.Column('purchases', sa.Integer(), nullable=False),
+    sa.Column('last_purchase_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('total', sa.Numeric(precision=21, scale=6), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'run', 'customer_id', name=op.f('pk_value_draft')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_table('value_rating',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('customer_id', sa.Uuid(), nullable=False),
+    sa.Column('recency', sa.SmallInteger(), nullable=False),
+    sa.Column('frequency', sa.SmallInteger(), nullable=False),
+    sa.Column('monetary', sa.SmallInteger(), nullable=False),
+    sa.Column('value_group', sa.Text(collation='C'), nullable=False),
+    sa.Column('purchases', sa.Integer(), nullable=False),
+    sa.Column('last_purchase_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('total', sa.Numeric(precision=21, scale=6), nullable=False),
+    sa.Column('currency', sa.Text(collation='C'), nullable=False),
+    sa.Column('run', sa.Integer(), nullable=False),
+    sa.Column('rated_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'customer_id', name=op.f('pk_value_rating')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_index('ix_value_rating_group', 'value_rating', ['tenant_id', 'value_group', 'customer_id'], unique=False)
+    op.create_table('value_run',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('run', sa.Integer(), nullable=False),
+    sa.Column('as_of', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('currency', sa.Text(), nullable=False),
+    sa.Column('customers', sa.Integer(), nullable=False),
+    sa.Column('changed', sa.Integer(), nullable=False),
+    sa.Column('started_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('tenant_id', 'run', name=op.f('pk_value_run')),
+    info={'tenant': True, 'across': ()}
+    )
     op.build_wall('attribute_definition')
     op.build_wall('behaviour_amount')
     op.build_wall('behaviour_total')
@@ -227,14 +311,25 @@ def upgrade() -> None:
     op.build_wall('customer_alias')
     op.build_wall('customer_audit')
     op.build_wall('customer_card')
+    op.build_wall('lifecycle')
+    op.build_wall('lifecycle_rules')
+    op.build_wall('lifecycle_target')
+    op.build_wall('lifecycle_transition')
     op.build_wall('money_fact')
     op.build_wall('open_item')
     op.build_wall('timeline_entry')
+    op.build_wall('value_draft')
+    op.build_wall('value_rating')
+    op.build_wall('value_run')
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    op.drop_table('value_run')
+    op.drop_index('ix_value_rating_group', table_name='value_rating')
+    op.drop_table('value_rating')
+    op.drop_table('value_draft')
     op.drop_index('ix_timeline_entry_touch', table_name='timeline_entry', postgresql_where=sa.text('is_touch'))
     op.drop_index('ix_timeline_entry_customer_id', table_name='timeline_entry')
     op.drop_table('timeline_entry')
@@ -243,6 +338,12 @@ def downgrade() -> None:
     op.drop_index('uq_money_fact_external_id', table_name='money_fact')
     op.drop_index('ix_money_fact_owner_id', table_name='money_fact')
     op.drop_table('money_fact')
+    op.drop_index('ix_lifecycle_transition_customer_id', table_name='lifecycle_transition')
+    op.drop_table('lifecycle_transition')
+    op.drop_table('lifecycle_target')
+    op.drop_table('lifecycle_rules')
+    op.drop_index('ix_lifecycle_state', table_name='lifecycle')
+    op.drop_table('lifecycle')
     op.drop_table('customer_card')
     op.drop_index('ix_customer_audit_customer_id', table_name='customer_audit')
     op.drop_table('customer_audit')

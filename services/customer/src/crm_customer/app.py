@@ -9,6 +9,12 @@ from crm_customer.consent import api as consent
 from crm_customer.consent.events import ConsentChanged
 from crm_customer.consent.reactions import REACTIONS as CONSENT_REACTIONS
 from crm_customer.consent.timers import TIMERS as CONSENT_TIMERS
+from crm_customer.lifecycle import api as lifecycle
+from crm_customer.lifecycle.events import LifecycleChanged
+from crm_customer.lifecycle.jobs import JOBS as LIFECYCLE_JOBS
+from crm_customer.lifecycle.projections import PROJECTIONS as LIFECYCLE_PROJECTIONS
+from crm_customer.lifecycle.reactions import REACTIONS as LIFECYCLE_REACTIONS
+from crm_customer.lifecycle.timers import TIMERS as LIFECYCLE_TIMERS
 from crm_customer.metadata import metadata
 from crm_customer.parties import api as parties
 from crm_customer.parties.events import CustomerRegistered, CustomerUpdated
@@ -16,6 +22,9 @@ from crm_customer.timeline import api as timeline
 from crm_customer.timeline.events import AnswerRecorded
 from crm_customer.timeline.projections import PROJECTIONS as TIMELINE_PROJECTIONS
 from crm_customer.timeline.reactions import REACTIONS as TIMELINE_REACTIONS
+from crm_customer.value import api as value
+from crm_customer.value.events import ValueRated
+from crm_customer.value.jobs import JOBS as VALUE_JOBS
 from crm_shared.runtime.service import Service, Slice
 
 SERVICE = Service(
@@ -42,5 +51,15 @@ SERVICE = Service(
             reactions=TIMELINE_REACTIONS,
             events=[AnswerRecorded],
         ),
+        Slice(
+            "lifecycle",
+            routers=[lifecycle.router, lifecycle.customer_router],
+            projections=LIFECYCLE_PROJECTIONS,
+            reactions=LIFECYCLE_REACTIONS,
+            timers=LIFECYCLE_TIMERS,
+            jobs=LIFECYCLE_JOBS,
+            events=[LifecycleChanged],
+        ),
+        Slice("value", routers=[value.router, value.customer_router], jobs=VALUE_JOBS, events=[ValueRated]),
     ],
 )

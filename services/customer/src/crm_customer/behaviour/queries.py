@@ -5,10 +5,8 @@ from uuid import UUID
 
 from crm_customer.behaviour import store
 from crm_customer.behaviour.domain import FactKind, MoneyFact, Totals
-from crm_customer.parties.store import aliases, reading
+from crm_customer.parties.store import aliases
 from crm_shared.db.pool import Tx
-from crm_shared.errors import NotFound
-from crm_shared.ids import public_id
 from crm_shared.tenancy import Viewer
 
 
@@ -18,7 +16,7 @@ async def totals(tx: Tx, viewer: Viewer, customer_id: UUID) -> Totals:
     Raises:
         NotFound: there is no such customer.
     """
-    return await store.totals(tx, await _answering(tx, customer_id))
+    return await store.totals(tx, await aliases.answering(tx, customer_id))
 
 
 async def facts(
@@ -36,11 +34,4 @@ async def facts(
         NotFound: there is no such customer.
     """
     position = None if after is None else (after[0], after[1])
-    return await store.page(tx, await _answering(tx, customer_id), kind, limit=limit, after=position)
-
-
-async def _answering(tx: Tx, customer_id: UUID) -> UUID:
-    answering = (await aliases.canonical(tx, [customer_id]))[customer_id]
-    if not await reading.existing(tx, [answering]):
-        raise NotFound.of("customer", public_id("cus", customer_id))
-    return answering
+    return await store.page(tx, await aliases.answering(tx, customer_id), kind, limit=limit, after=position)

@@ -10,10 +10,8 @@ from uuid import UUID
 from crm_customer.consent import store
 from crm_customer.consent.domain import Answer, Entry, Member, answer
 from crm_customer.consent.store import State
-from crm_customer.parties.store import aliases, reading
+from crm_customer.parties.store import aliases
 from crm_shared.db.pool import Tx
-from crm_shared.errors import NotFound
-from crm_shared.ids import public_id
 from crm_shared.tenancy import Viewer
 
 
@@ -33,7 +31,7 @@ async def check(tx: Tx, viewer: Viewer, customer_id: UUID, asked: Question) -> A
     Raises:
         NotFound: there is no such customer.
     """
-    answering, ids = await _known_family(tx, customer_id)
+    answering, ids = await aliases.family(tx, customer_id)
     merged = (await aliases.families(tx, [answering]))[answering]
     since = merged.get(customer_id)
     if since is not None and since > min(asked.at, asked.known_at):
@@ -53,7 +51,7 @@ async def current(tx: Tx, viewer: Viewer, customer_id: UUID) -> Sequence[State]:
     Raises:
         NotFound: there is no such customer.
     """
-    answering, _ = await _known_family(tx, customer_id)
+    answering = await aliases.answering(tx, customer_id)
     states = await store.states(tx, [answering])
     return sorted(states.values(), key=lambda state: (state.purpose, state.channel))
 
@@ -66,12 +64,5 @@ async def ledger(
     Raises:
         NotFound: there is no such customer.
     """
-    _, ids = await _known_family(tx, customer_id)
+    _, ids = await aliases.family(tx, customer_id)
     return await store.page(tx, ids, limit=limit, before=after[-1] if after else store.LAST_ID)
-
-
-async def _known_family(tx: Tx, customer_id: UUID) -> tuple[UUID, list[UUID]]:
-    answering, ids = await aliases.family(tx, customer_id)
-    if not await reading.existing(tx, [answering]):
-        raise NotFound.of("customer", public_id("cus", customer_id))
-    return answering, ids
