@@ -1,7 +1,8 @@
 """Addresses that belong to one message: signed, opaque, naming tenant and message, valid without a session.
 
 A token is `kind | tenant | message | extra` and the first bytes of its HMAC-SHA256. In e-mail addresses it is base32 in
-lower case, because local parts get folded on their way; in URLs base64url. Nothing in it is secret; nobody else can make one.
+lower case, because local parts get folded on their way; in URLs base64url. It holds no secret, but nobody else
+can make one.
 """
 
 import hmac
@@ -66,7 +67,7 @@ class Links:
         return Token(kind, UUID(bytes=body[1:17]), UUID(bytes=body[17:33]), int.from_bytes(body[33:35]))
 
     def mailbox(self, kind: LinkKind, tenant: UUID, message_id: UUID) -> str:
-        """A return address of one message (VERP): 64 characters before the at sign, the most there may be."""
+        """A return address of one message (VERP): 63 characters before the at sign; 64 is the limit."""
         body = kind.value + tenant.bytes + message_id.bytes
         token = b32encode(body[1:] + self._sign(body, _MAIL_MAC)).decode("ascii").rstrip("=").lower()
         return f"{kind.value.decode()}-{token}@{self.domain}"

@@ -29,7 +29,7 @@ class MailSettings(BaseSettings):
     mail_currency: str = "EUR"
     public_url: str = Field("http://127.0.0.1:8080", description="Where customers reach the gateway.")
     link_secret: str = Field("not-secret-change-me", description="Signs links and return addresses; equal everywhere.")
-    secrets_key: str = Field("", description="Encrypts tenants' relay passwords; falls back to `link_secret`.")
+    tenant_relays: bool = Field(False, description="Whether tenants may name relays of their own, on any host.")
     click_verdict_delay_s: float = Field(2.0, ge=0, description="How long clicks are watched before they are judged.")
     sender_lease_s: float = Field(90.0, gt=0, description="After a crash another sender takes over after this.")
 
@@ -37,4 +37,4 @@ class MailSettings(BaseSettings):
 @lru_cache(maxsize=1)
 def mail_settings() -> MailSettings:
     """The settings of this process."""
-    return MailSettings()
+    return MailSettings()  # pyright: ignore[reportCallIssue] # the environment fills it

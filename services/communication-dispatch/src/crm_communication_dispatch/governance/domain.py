@@ -15,6 +15,11 @@ LOOK_BACK = timedelta(days=32)
 """How far caps look back: the longest calendar month and a day for time zones."""
 
 
+_PATIENCE = timedelta(minutes=10)
+_LOOK_AGAIN = timedelta(seconds=2)
+# A customer registered a moment ago may be known everywhere but here: its event is on its way.
+
+
 class Window(StrEnum):
     """A stretch of the customer's own calendar; weeks begin on Monday (ISO 8601)."""
 
@@ -122,6 +127,7 @@ class Request:
     channel: str
     purpose: str
     expires_at: datetime | None = None
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +219,9 @@ def decide(request: Request, facts: Facts, policy: Policy, now: datetime) -> Ver
     refusals, so that nothing arrives weeks late.
     """
     checks: list[Check] = []
+    if not facts.known and not facts.erased and request.asked_at and now - request.asked_at < _PATIENCE:
+        checks.append(Check("customer", passed=False, detail={"reason": "customer_unknown"}))
+        return Verdict(Ruling.HOLD, "customer_unknown", now + _LOOK_AGAIN, tuple(checks))
     refused, consent_id = _refusal(request, facts, policy, now, checks)
     if refused is not None:
         return Verdict(Ruling.REFUSE, refused, None, tuple(checks), consent_id)

@@ -11,6 +11,9 @@ from uuid import UUID
 from crm_communication_dispatch.providers.domain import Answer, Fault, Outcome, back_off
 from crm_shared.errors import Conflict
 
+TEST = "test"
+"""The purpose of a test send: it goes to whom its author named, and concerns no customer."""
+
 
 class Status(StrEnum):
     """Where a message stands."""
@@ -80,7 +83,7 @@ class Message:
     """One row of the ledger."""
 
     id: UUID
-    customer_id: UUID
+    customer_id: UUID | None
     channel: str
     purpose: str
     campaign_id: UUID | None
@@ -97,7 +100,6 @@ class Message:
     due_at: datetime | None
     expires_at: datetime | None
     attempts: int
-    message_ref: str | None
     coupon: str | None
     consent_id: UUID | None
     explanation: Mapping[str, Any]
@@ -146,17 +148,18 @@ class Settled:
     due_at: datetime | None
 
 
-def settle(answer: Answer, attempts: int, now: datetime) -> Settled:
-    """What an answer to attempt number `attempts` makes of the message."""
+def settle(answer: Answer, attempts: int, now: datetime, *, retry_unknown: bool = False) -> Settled:
+    """What an answer to attempt number `attempts` makes of the message; some purposes would rather arrive twice."""
     if answer.outcome is Outcome.ACCEPTED:
         return Settled(Status.ACCEPTED, None, None)
+    wait = back_off(attempts)
     if answer.outcome is Outcome.UNKNOWN:
-        return Settled(Status.UNKNOWN, "connection_lost", None)
-    if answer.outcome is Outcome.DEFERRED:
-        wait = back_off(attempts)
-        if wait is None:
-            return Settled(Status.FAILED, f"gave_up_{answer.fault.value}", None)
+        again = now + wait if retry_unknown and wait is not None else None
+        return Settled(Status.QUEUED if again else Status.UNKNOWN, "connection_lost", again)
+    if answer.outcome is Outcome.DEFERRED and wait is not None:
         return Settled(Status.QUEUED, f"deferred_{answer.fault.value}", now + wait)
+    if answer.outcome is Outcome.DEFERRED:
+        return Settled(Status.FAILED, f"gave_up_{answer.fault.value}", None)
     if answer.fault in (Fault.ADDRESS, Fault.MAILBOX):
         return Settled(Status.BOUNCED, f"bad_{answer.fault.value}", None)
     return Settled(Status.FAILED, f"refused_{answer.fault.value}", None)

@@ -18,11 +18,14 @@ from sqlalchemy.dialects.postgresql import JSONB
 from crm_communication_dispatch.metadata import metadata
 from crm_shared.db.metadata import tenant_table
 
+_SINGLE = "status IN ('queued', 'held') AND campaign_id IS NULL"
+_BULK = "status IN ('queued', 'held') AND campaign_id IS NOT NULL"
+
 message = tenant_table(
     "message",
     metadata,
     Column("id", Uuid(), nullable=False),
-    Column("customer_id", Uuid(), nullable=False),
+    Column("customer_id", Uuid()),  # null for a test send
     Column("channel", Text(), nullable=False),
     Column("purpose", Text(), nullable=False),
     Column("campaign_id", Uuid()),
@@ -39,7 +42,6 @@ message = tenant_table(
     Column("due_at", DateTime(timezone=True)),
     Column("expires_at", DateTime(timezone=True)),
     Column("attempts", SmallInteger(), nullable=False, server_default="0"),
-    Column("message_ref", Text(collation="C")),
     Column("coupon", Text(collation="C")),
     Column("consent_id", Uuid()),
     Column("explanation", JSONB(), nullable=False),
@@ -59,13 +61,14 @@ message = tenant_table(
         postgresql_where="campaign_id IS NOT NULL",
     ),
     Index("uq_message_coupon", "tenant_id", "coupon", unique=True, postgresql_where="coupon IS NOT NULL"),
-    Index("ix_message_due", "tenant_id", "due_at", postgresql_where="status IN ('queued', 'held')"),
+    # Single messages go before campaigns: each kind has an index of its own.
+    Index("ix_message_due_single", "tenant_id", "channel", "due_at", postgresql_where=_SINGLE),
+    Index("ix_message_due_bulk", "tenant_id", "channel", "due_at", postgresql_where=_BULK),
     Index("ix_message_attempting", "tenant_id", "id", postgresql_where="status = 'attempting'"),
     Index("ix_message_campaign", "tenant_id", "campaign_id", "status", postgresql_where="campaign_id IS NOT NULL"),
     Index("ix_message_customer", "tenant_id", "customer_id", "planned_at", "id"),
     Index("ix_message_pressure", "tenant_id", "customer_id", "sent_at", postgresql_where="sent_at IS NOT NULL"),
     Index("ix_message_listing", "tenant_id", "planned_at", "id"),
-    Index("ix_message_ref", "tenant_id", "message_ref", postgresql_where="message_ref IS NOT NULL"),
 )  # fmt: skip
 
 attempt = tenant_table(

@@ -1,6 +1,6 @@
 """A tenant's own relay and sender identity; without a row the suite's relay is used."""
 
-from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, Numeric, PrimaryKeyConstraint, Text, Uuid
+from sqlalchemy import Boolean, Column, DateTime, Integer, Numeric, PrimaryKeyConstraint, Text, Uuid
 
 from crm_communication_dispatch.metadata import metadata
 from crm_shared.db.metadata import tenant_table
@@ -15,8 +15,6 @@ provider = tenant_table(
     Column("host", Text()),
     Column("port", Integer()),
     Column("security", Text(), nullable=False),
-    Column("username", Text()),
-    Column("password", LargeBinary()),
     Column("from_name", Text()),
     Column("from_address", Text()),
     Column("connections", Integer(), nullable=False),

@@ -1,0 +1,1 @@
+"""Every statement on the ledger: rows one by one, and waves of them."""

@@ -1,0 +1,32 @@
+"""The service under test, and a mail server to send to."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from crm_communication_dispatch.app import SERVICE
+from crm_shared.testing.cluster import Cluster
+from crm_shared.testing.kit import ServiceKit
+
+from tests.communication_dispatch.sink import Sink
+from tests.communication_dispatch.world import World
+
+
+@pytest.fixture(scope="session")
+async def kit(cluster: Cluster) -> AsyncIterator[ServiceKit]:
+    async with ServiceKit.started(SERVICE, cluster) as started:
+        yield started
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[Sink]:
+    async with Sink() as running:
+        yield running
+
+
+@pytest.fixture
+async def world(kit: ServiceKit, sink: Sink) -> AsyncIterator[World]:
+    """A tenant of its own, with a mail server."""
+    made = World(kit, sink)
+    async with kit.client(made.tenant) as made.client:
+        yield made
+    await made.outbound.close()
