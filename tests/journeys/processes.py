@@ -18,7 +18,7 @@ import orjson
 from crm_shared.http.auth import TokenSigner
 from crm_shared.testing.kafka import free_port, stop_process
 from crm_suite.allinone.databases import Server, make_databases
-from crm_suite.topology import GATEWAY, NAMES, load_suite
+from crm_suite.topology import GATEWAY, NAMES
 
 _READY_WITHIN_S = 60.0
 _MIGRATE_AT_ONCE = 2
@@ -88,8 +88,7 @@ async def separate_processes(
     server: Server, folder: Path, *, bus_url: str, mail: dict[str, str]
 ) -> AsyncGenerator[Processes]:
     """All ten processes, ready; the server's databases are made and migrated first."""
-    suite = load_suite()
-    await make_databases(server, suite)
+    await make_databases(server)
     ports = {name: free_port() for name in NAMES}
     url = f"http://127.0.0.1:{ports[GATEWAY]}"
     processes = Processes(folder, _environments(server, ports, bus_url, mail | {"PUBLIC_URL": url}), url, ports)

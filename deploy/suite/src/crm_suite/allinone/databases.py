@@ -13,7 +13,7 @@ from crm_shared.http.auth import TokenSigner
 from crm_shared.runtime import Service
 from crm_shared.settings import ServiceSettings
 from crm_suite.allinone.home import Keys
-from crm_suite.topology import BUS_DATABASE, Suite, database_of
+from crm_suite.topology import BUS_DATABASE, NAMES, Suite, database_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,13 @@ class Server:
         }
 
 
-async def make_databases(server: Server, suite: Suite) -> None:
+async def make_databases(server: Server) -> None:
     """Create databases, roles and extensions where they are missing."""
+    names = (*NAMES, BUS_DATABASE)
     # One after the other where rows of the shared catalogue are written, which concurrent sessions would fight over.
-    for name in (*suite.services, BUS_DATABASE):
+    for name in names:
         await ensure_database(server.postgres.url(), name, database_of(name))
-    await asyncio.gather(
-        *(ensure_extensions(server.postgres.url(database_of(name)), name) for name in (*suite.services, BUS_DATABASE))
-    )
+    await asyncio.gather(*(ensure_extensions(server.postgres.url(database_of(name)), name) for name in names))
 
 
 async def migrate(server: Server, suite: Suite) -> None:

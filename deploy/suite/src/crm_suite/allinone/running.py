@@ -30,7 +30,7 @@ from crm_suite.mailsink.mailbox import Mailbox
 from crm_suite.mailsink.page import sink_app
 from crm_suite.mailsink.smtp import SmtpSink
 from crm_suite.steps import Steps
-from crm_suite.topology import Suite
+from crm_suite.topology import Suite, load_suite
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +108,18 @@ async def sink_running(doors: Doors, mailbox: Mailbox) -> AsyncGenerator[None]:
 
 
 @asynccontextmanager
-async def suite_running(suite: Suite, home: Home, doors: Doors, steps: Steps) -> AsyncGenerator[Running]:
+async def suite_running(home: Home, doors: Doors, steps: Steps) -> AsyncGenerator[Running]:
     """The whole suite; leaving the block stops all of it, PostgreSQL last."""
     keys = home.keys()
     async with AsyncExitStack() as stack:
+        # PostgreSQL starts and makes databases in processes of its own while this one imports the services.
+        loading = asyncio.create_task(asyncio.to_thread(load_suite))
         with steps.step("PostgreSQL, embedded"):
             server = Server(await stack.enter_async_context(postgres_running(home)))
-        with steps.step("databases, migrated"):
-            await make_databases(server, suite)
+        with steps.step("databases"):
+            await make_databases(server)
+            suite = await loading
+        with steps.step("migrations"):
             await migrate(server, suite)
         with steps.step("event bus"):
             bus = await stack.enter_async_context(bus_running(server.bus_url(), suite))

@@ -14,14 +14,13 @@ from rich.console import Console
 
 from crm_shared.clock import SystemClock
 from crm_shared.db.embedded import EmbeddedPostgresError
-from crm_shared.observability.logs import configure_logs
+from crm_shared.observability.logs import configure_logs, logger
 from crm_suite.allinone.home import AlreadyRunning, Home
 from crm_suite.allinone.listening import PortTaken, listen, listen_somewhere, port_of
 from crm_suite.allinone.running import Doors, suite_running, until_asked_to_stop
 from crm_suite.allinone.welcome import Addresses, welcome
 from crm_suite.steps import Steps
 from crm_suite.tenancy import Access, ensure_tenant
-from crm_suite.topology import load_suite
 
 DEFAULT_PORT = 8080
 MAIL_PAGE_PORT = 8025
@@ -71,6 +70,9 @@ def up(console: Console, wish: Wish) -> None:
             uvloop.run(_run(console, wish, home))
     except (PortTaken, EmbeddedPostgresError) as reason:
         raise CannotStart(str(reason)) from None
+    except Exception as fault:  # noqa: BLE001 # whatever it was, a person gets a sentence and the log the trace
+        logger("suite").error("start_failed", exc_info=fault)
+        raise CannotStart(f"{type(fault).__name__}: {fault}\nMore in {home.log}.") from None
     finally:
         home.release()
 
@@ -109,9 +111,7 @@ async def _serve(console: Console, wish: Wish, home: Home, *, until: Callable[[]
         gateway=_address(doors.gateway), mail_page=_address(doors.mail_page), smtp=f"127.0.0.1:{port_of(doors.smtp)}"
     )
     _configure_mail(addresses, home)
-    with steps.step("code"):
-        suite = await asyncio.to_thread(load_suite)
-    async with suite_running(suite, home, doors, steps) as running:
+    async with suite_running(home, doors, steps) as running:
         access = kept_access(home)
         assert running.gateway.database is not None
         await ensure_tenant(running.gateway.database, access, now=SystemClock().now())

@@ -39,6 +39,6 @@ async def _migrate(home: Home, steps: Steps) -> None:
     async with postgres_running(home) as postgres:
         server = Server(postgres)
         with steps.step("databases"):
-            await make_databases(server, suite)
+            await make_databases(server)
         with steps.step("migrations"):
             await migrate(server, suite)

@@ -1,0 +1,127 @@
+"""An HTTP client of the gateway: the only way the demo touches the suite."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import httpx
+import orjson
+
+Found = TypeVar("Found")
+
+_TRIES = 8
+_TIMEOUT_S = 60
+_LONGEST_PAUSE_S = 10.0
+
+
+class Refused(Exception):
+    """The gateway said no; the text is its own, so that it can be read beside the API reference."""
+
+    def __init__(self, method: str, path: str, answer: httpx.Response) -> None:
+        problem: dict[str, Any] = {}
+        if "json" in answer.headers.get("content-type", ""):
+            problem = orjson.loads(answer.content)
+        fields = "; ".join(f"{error['pointer']}: {error['message']}" for error in problem.get("errors", []))
+        detail = problem.get("detail") or answer.text[:300]
+        super().__init__(f"{method} {path} → {answer.status_code} {detail}" + (f" ({fields})" if fields else ""))
+        self.status = answer.status_code
+        self.code = problem.get("code")
+
+
+class TookTooLong(Exception):
+    """Something that should have happened by itself did not."""
+
+
+class Door:
+    """One person's or machine's way in."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, url: str, credential: str) -> AsyncGenerator["Door"]:
+        headers = {"authorization": f"Bearer {credential}", "content-type": "application/json"}
+        limits = httpx.Limits(max_connections=16)
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=_TIMEOUT_S, limits=limits) as client:
+            yield cls(client)
+
+    async def get(self, path: str, **parameters: Any) -> Any:
+        given = {name: value for name, value in parameters.items() if value is not None}
+        return _content(await self._send("GET", path, params=given))
+
+    async def post(self, path: str, body: Any = None, *, key: str | None = None) -> Any:
+        """`key` makes a repeat harmless: the second answer is the first one's."""
+        headers = {"idempotency-key": key} if key else {}
+        return _content(await self._send("POST", path, content=orjson.dumps(body or {}), headers=headers))
+
+    async def put(self, path: str, body: Any) -> Any:
+        return _content(await self._send("PUT", path, content=orjson.dumps(body)))
+
+    async def patch(self, path: str, body: Any, *, version: int | None = None) -> Any:
+        headers = {"if-match": f'"{version}"'} if version is not None else {}
+        return _content(await self._send("PATCH", path, content=orjson.dumps(body), headers=headers))
+
+    async def items(self, path: str, **parameters: Any) -> AsyncIterator[Any]:
+        """All items of a paged list."""
+        cursor: str | None = None
+        while True:
+            page = await self.get(path, **parameters, limit=200, cursor=cursor)
+            for item in page["items"]:
+                yield item
+            cursor = page.get("next_cursor")
+            if cursor is None:
+                return
+
+    async def all(self, path: str, **parameters: Any) -> list[Any]:
+        return [item async for item in self.items(path, **parameters)]
+
+    async def job(self, path: str, body: Any = None, *, within_s: float = 120.0) -> Any:
+        """Start a long job and wait for its result."""
+        answer = await self._send("POST", path, content=orjson.dumps(body or {}))
+        where = answer.headers["location"]
+
+        async def ended() -> Any:
+            operation = await self.get(where)
+            return operation if operation["done"] else None
+
+        operation = await eventually(f"the job behind {path}", ended, within_s=within_s)
+        if operation.get("problem"):
+            raise TookTooLong(f"{path}: {operation['problem'].get('detail')}")
+        return operation.get("result")
+
+    async def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        answer = await self._client.request(method, path, **arguments)
+        for attempt in range(1, _TRIES):
+            if answer.status_code not in {429, 503}:
+                break
+            await asyncio.sleep(min(_pause_s(answer.headers, attempt), _LONGEST_PAUSE_S))
+            answer = await self._client.request(method, path, **arguments)
+        if answer.is_error:
+            raise Refused(method, path, answer)
+        return answer
+
+
+async def eventually(what: str, look: Callable[[], Awaitable[Found | None]], *, within_s: float = 30.0) -> Found:
+    """What `look` finds, looking again and again until it finds something."""
+    deadline = time.monotonic() + within_s
+    pause_s = 0.02
+    while True:
+        found = await look()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise TookTooLong(f"Waited {within_s:.0f} s for {what}, in vain. The suite's log tells more.")
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, 0.5)
+
+
+def _content(answer: httpx.Response) -> Any:
+    return orjson.loads(answer.content) if answer.content else None
+
+
+def _pause_s(headers: Mapping[str, str], attempt: int) -> float:
+    given = headers.get("retry-after", "")
+    return float(given) if given.isdecimal() else 0.1 * 2**attempt
