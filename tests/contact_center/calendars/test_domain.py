@@ -24,8 +24,12 @@ ZAGREB = Calendar(
     {weekday: (Window(9 * 60, 12 * 60), Window(13 * 60, 17 * 60 + 30)) for weekday in range(5)},
     {date(2026, 12, 25): (), date(2026, 12, 24): (Window(9 * 60, 12 * 60),)},
 )
-NIGHT_SHIFT = Calendar("Europe/Zagreb", {weekday: (Window(0, 6 * 60), Window(22 * 60, 24 * 60)) for weekday in range(7)})
-LORD_HOWE = Calendar("Australia/Lord_Howe", {weekday: (Window(60, 5 * 60),) for weekday in range(7)})  # shifts by 30 minutes
+NIGHT_SHIFT = Calendar(
+    "Europe/Zagreb", {weekday: (Window(0, 6 * 60), Window(22 * 60, 24 * 60)) for weekday in range(7)}
+)
+LORD_HOWE = Calendar(
+    "Australia/Lord_Howe", {weekday: (Window(60, 5 * 60),) for weekday in range(7)}
+)  # shifts by 30 minutes
 
 
 def local(*parts: int, zone: str = "Europe/Zagreb") -> datetime:
@@ -39,10 +43,14 @@ amounts = st.timedeltas(timedelta(microseconds=1), timedelta(days=20))
 
 class TestBusinessTime:
     def test_a_lunch_break_does_not_count(self) -> None:
-        assert business_time_between(ZAGREB, local(2026, 11, 23, 11, 30), local(2026, 11, 23, 13, 30)) == timedelta(hours=1)
+        assert business_time_between(ZAGREB, local(2026, 11, 23, 11, 30), local(2026, 11, 23, 13, 30)) == timedelta(
+            hours=1
+        )
 
     def test_a_target_that_runs_into_lunch_ends_after_it(self) -> None:
-        assert add_business_time(ZAGREB, local(2026, 11, 23, 11, 45), timedelta(minutes=30)) == local(2026, 11, 23, 13, 15)
+        assert add_business_time(ZAGREB, local(2026, 11, 23, 11, 45), timedelta(minutes=30)) == local(
+            2026, 11, 23, 13, 15
+        )
 
     def test_a_weekend_does_not_count(self) -> None:
         assert add_business_time(ZAGREB, local(2026, 11, 20, 17, 0), timedelta(hours=1)) == local(2026, 11, 23, 9, 30)
@@ -51,10 +59,14 @@ class TestBusinessTime:
         assert add_business_time(ZAGREB, local(2026, 12, 24, 11, 0), timedelta(hours=2)) == local(2026, 12, 28, 10, 0)
 
     def test_an_hour_that_spring_skips_is_never_open(self) -> None:
-        assert business_time_between(NIGHT_SHIFT, local(2026, 3, 29, 0, 0), local(2026, 3, 29, 6, 0)) == timedelta(hours=5)
+        assert business_time_between(NIGHT_SHIFT, local(2026, 3, 29, 0, 0), local(2026, 3, 29, 6, 0)) == timedelta(
+            hours=5
+        )
 
     def test_an_hour_that_autumn_repeats_is_open_twice(self) -> None:
-        assert business_time_between(NIGHT_SHIFT, local(2026, 10, 25, 0, 0), local(2026, 10, 25, 6, 0)) == timedelta(hours=7)
+        assert business_time_between(NIGHT_SHIFT, local(2026, 10, 25, 0, 0), local(2026, 10, 25, 6, 0)) == timedelta(
+            hours=7
+        )
 
     def test_a_window_inside_the_repeated_hour_opens_twice(self) -> None:
         odd = Calendar("Europe/Zagreb", {6: (Window(2 * 60, 2 * 60 + 20),)})

@@ -16,7 +16,9 @@ MONDAY = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 BOTH = Policy(
     UUID(int=7), 1, "both", targets={Clock.FIRST_RESPONSE: Target(seconds=3600), Clock.RESOLUTION: Target(seconds=7200)}
 )
-PROMPT = replace(BOTH, version=2, targets={Clock.FIRST_RESPONSE: Target(seconds=1800), Clock.RESOLUTION: Target(seconds=3600)})
+PROMPT = replace(
+    BOTH, version=2, targets={Clock.FIRST_RESPONSE: Target(seconds=1800), Clock.RESOLUTION: Target(seconds=3600)}
+)
 
 
 def minutes(amount: float) -> datetime:
@@ -82,7 +84,9 @@ class TestPauses:
         assert clocks[Clock.RESOLUTION].due_at == minutes(180)
 
     def test_a_paused_clock_is_never_due(self) -> None:
-        reading = read(history(OPENED, (Happening.PENDING, 30, State.PENDING_SUPPLIER)), minutes(9_000))[Clock.RESOLUTION]
+        reading = read(history(OPENED, (Happening.PENDING, 30, State.PENDING_SUPPLIER)), minutes(9_000))[
+            Clock.RESOLUTION
+        ]
         assert (reading.due_at, reading.running, reading.breached_at) == (None, False, None)
 
     def test_a_complaint_runs_on_while_pending(self) -> None:
@@ -96,7 +100,9 @@ class TestPauses:
 
     def test_from_one_pending_state_to_another_stays_paused(self) -> None:
         entries = history(
-            OPENED, (Happening.PENDING, 30, State.PENDING_CUSTOMER), (Happening.HANDED_OFF, 50, State.PENDING_DEPARTMENT)
+            OPENED,
+            (Happening.PENDING, 30, State.PENDING_CUSTOMER),
+            (Happening.HANDED_OFF, 50, State.PENDING_DEPARTMENT),
         )
         assert read(entries, minutes(500))[Clock.RESOLUTION].elapsed == timedelta(minutes=30)
 

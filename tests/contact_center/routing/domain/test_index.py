@@ -24,7 +24,9 @@ def needs(cost: int = VOICE, strategy: Strategy = Strategy.LONGEST_IDLE, **skill
     return plan(skills, (), cost=cost, strategy=strategy)
 
 
-def agent(number: int, *, idle_since: float = 0, room: int = 100, used: int = 0, offered: float = 0, **skills: int) -> Agent:
+def agent(
+    number: int, *, idle_since: float = 0, room: int = 100, used: int = 0, offered: float = 0, **skills: int
+) -> Agent:
     return Agent(an_id(number), tuple(sorted(skills.items())), room, idle_since, used, offered)
 
 
@@ -74,7 +76,9 @@ class TestSkills:
         assert pairs(load([contact(1, 0, needs(german=5))], [agent(1, german=4)], 0)) == []
 
     def test_a_step_opens_the_contact_to_more_agents_and_keeps_its_place(self) -> None:
-        relaxing = plan({"german": 5}, (RelaxationStep(30, {"german": None}),), cost=VOICE, strategy=Strategy.LONGEST_IDLE)
+        relaxing = plan(
+            {"german": 5}, (RelaxationStep(30, {"german": None}),), cost=VOICE, strategy=Strategy.LONGEST_IDLE
+        )
         index = load([contact(1, 0, relaxing), contact(2, 10)], [], 10)
         index.put_agent(agent(1))
         index.remove_agent(an_id(1), 10)
@@ -83,14 +87,18 @@ class TestSkills:
         assert pairs(index, 31) == [(1, 2)]
 
     def test_a_step_that_is_due_finds_the_idle_agent_by_itself(self) -> None:
-        relaxing = plan({"german": 5}, (RelaxationStep(30, {"german": None}),), cost=VOICE, strategy=Strategy.LONGEST_IDLE)
+        relaxing = plan(
+            {"german": 5}, (RelaxationStep(30, {"german": None}),), cost=VOICE, strategy=Strategy.LONGEST_IDLE
+        )
         index = load([contact(1, 0, relaxing)], [agent(1)], 0)
         assert pairs(index, 29.9) == []
         assert index.next_timer == 30
         assert pairs(index, 30) == [(1, 1)]
 
     def test_after_a_restart_the_contact_is_in_the_stage_it_had_reached(self) -> None:
-        relaxing = plan({"german": 5}, (RelaxationStep(30, {"german": None}),), cost=VOICE, strategy=Strategy.LONGEST_IDLE)
+        relaxing = plan(
+            {"german": 5}, (RelaxationStep(30, {"german": None}),), cost=VOICE, strategy=Strategy.LONGEST_IDLE
+        )
         assert pairs(load([contact(1, 0, relaxing)], [agent(1)], 45), 45) == [(1, 1)]
 
 
@@ -194,14 +202,17 @@ class TestAgainstThePlainModel:
                 room -= match.cost
                 del waiting[match.contact.id]
             assert not any(
-                one.plan[0].contact_class.suits(skills) and one.plan[0].contact_class.cost <= room for one in waiting.values()
+                one.plan[0].contact_class.suits(skills) and one.plan[0].contact_class.cost <= room
+                for one in waiting.values()
             )
         assert index.waiting == len(waiting)
 
     @given(st.integers(0, 2**32))
     def test_after_matching_no_pair_is_left_that_fits(self, seed: int) -> None:
         chance = Random(seed)
-        waiting = {made.id: made for made in (contact(n, chance.randrange(100), chance.choice(CLASSES)) for n in range(15))}
+        waiting = {
+            made.id: made for made in (contact(n, chance.randrange(100), chance.choice(CLASSES)) for n in range(15))
+        }
         agents = {made.id: made for made in (agent(n, **chance.choice(PROFILES)) for n in range(6))}
         room = dict.fromkeys(agents, 100)
         index = load(waiting.values(), agents.values(), 100)

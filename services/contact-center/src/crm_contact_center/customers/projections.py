@@ -151,7 +151,9 @@ async def customer_erased(tx: Tx, events: Sequence[Received[Nothing]]) -> None:
 @PROJECTIONS.on("crm.deal.opened.v1", DealOpened)
 async def deal_opened(tx: Tx, events: Sequence[Received[DealOpened]]) -> None:
     """Something is being sold to the customer: an agent should know."""
-    await store.put_deal(tx, [_deal(event.aggregate_id, event.data.customer_id, event.data.name, open_=True) for event in events])
+    await store.put_deal(
+        tx, [_deal(event.aggregate_id, event.data.customer_id, event.data.name, open_=True) for event in events]
+    )
 
 
 @PROJECTIONS.on("crm.deal.won.v1", OfCustomer)

@@ -46,8 +46,10 @@ _RECOGNISE = (
     .order_by(func.bool_or(_p.verified).desc(), func.coalesce(_a.survivor_id, _p.customer_id))
     .limit(2)
 )
-_ERASE = update(customer).where(_c.id == bindparam("i")).values(
-    display_name=None, language=None, value_group=None, lifecycle=None, last_order_at=None, erased=True
+_ERASE = (
+    update(customer)
+    .where(_c.id == bindparam("i"))
+    .values(display_name=None, language=None, value_group=None, lifecycle=None, last_order_at=None, erased=True)
 )
 _IS_ERASED = select(_c.erased).where(_c.id == bindparam("id"))
 _DROP_DEALS = delete(customer_deal).where(customer_deal.c.customer_id == bindparam("id"))
@@ -189,7 +191,9 @@ async def put_order(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
 async def note_order(tx: Tx, customer_id: UUID, placed_at: datetime) -> None:
     """Keep the time of the latest order."""
     statement = insert(customer).values(tenant_id=tx.tenant, id=customer_id, last_order_at=placed_at)
-    latest = func.greatest(func.coalesce(_c.last_order_at, statement.excluded.last_order_at), statement.excluded.last_order_at)
+    latest = func.greatest(
+        func.coalesce(_c.last_order_at, statement.excluded.last_order_at), statement.excluded.last_order_at
+    )
     await tx.run(
         statement.on_conflict_do_update(
             index_elements=[_c.tenant_id, _c.id],

@@ -99,8 +99,9 @@ class Ticket:
     solved_at: datetime | None
     closed_at: datetime | None
     next_due_at: datetime | None
+    """When a clock needs looking at next; an index for the sweeper, not the truth."""
+    last_event: int
     version: int
-    event_seq: int
 
 
 @dataclass(frozen=True, slots=True)

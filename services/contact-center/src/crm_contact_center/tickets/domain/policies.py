@@ -77,9 +77,7 @@ BUILT_IN = (
     ),
     _built_in(2, "E-mail: answered in four hours", {Clock.FIRST_RESPONSE: _FOUR_HOURS}, channel="email"),
     _built_in(3, "Query: answered in ten minutes", {Clock.FIRST_RESPONSE: _TEN_MINUTES}, kind=Kind.QUERY),
-    _built_in(
-        4, "Anything else", {Clock.FIRST_RESPONSE: _FOUR_HOURS, Clock.RESOLUTION: Target(working_days=3)}
-    ),
+    _built_in(4, "Anything else", {Clock.FIRST_RESPONSE: _FOUR_HOURS, Clock.RESOLUTION: Target(working_days=3)}),
 )
 """What holds where a tenant has said nothing; the first that matches."""
 

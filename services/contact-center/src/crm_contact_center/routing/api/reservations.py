@@ -1,0 +1,85 @@
+"""Routes of the agent's desk: states, offers with their screen-pop cards, and what is done with them."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Query, Response
+
+from crm_contact_center.agents.schemas import AgentRead
+from crm_contact_center.references import AgentId, ReservationId
+from crm_contact_center.routing import queries
+from crm_contact_center.routing.commands import conversations, presence
+from crm_contact_center.routing.schemas import (
+    Refusal,
+    ReservationFilter,
+    ReservationPage,
+    ReservationRead,
+    StateChange,
+)
+from crm_contact_center.routing.store import reservations as store
+from crm_shared.http.call import Call, needs
+from crm_shared.http.router import Router
+
+router = Router(prefix="/v1/reservations", tag="reservations")
+desk = Router(prefix="/v1/agents", tag="agents")
+
+
+@desk.post("/{agent_id}/state", response_model=AgentRead)
+async def set_state(agent_id: AgentId, body: StateChange, call: Annotated[Call, needs("agents:write")]) -> Response:
+    """An agent comes, pauses or goes; an offer in progress is taken back and made to somebody else."""
+    return await call.write(
+        presence.set_state,
+        agent_id,
+        body.state,
+        reason=body.reason,
+        lease=timedelta(seconds=body.lease_s),
+        answer=AgentRead.of,
+    )
+
+
+@desk.post("/{agent_id}/retire", response_model=AgentRead)
+async def retire(agent_id: AgentId, call: Annotated[Call, needs("routing:admin")]) -> Response:
+    """An agent leaves for good; whatever they had in hand goes back to the queue."""
+    return await call.write(presence.retire, agent_id, answer=AgentRead.of)
+
+
+@desk.get("/{agent_id}/reservations", response_model=ReservationPage)
+async def reservations(
+    agent_id: AgentId,
+    filters: Annotated[ReservationFilter, Query()],
+    call: Annotated[Call, needs("agents:read")],
+) -> Response:
+    """An agent's offers and conversations, newest first; `live=true` gives the desk as it is now."""
+    return await call.page(
+        queries.reservations_of_agent,
+        filters,
+        agent_id,
+        answer=ReservationRead.at(call.now),
+        key=lambda found: (found.created_at, found.id),
+    )
+
+
+@router.get("/{reservation_id}", response_model=ReservationRead)
+async def get(reservation_id: ReservationId, call: Annotated[Call, needs("agents:read")]) -> Response:
+    """One offer with its screen-pop card; the card is gone once the offer is withdrawn or has run out."""
+    return await call.read(store.view, reservation_id, answer=ReservationRead.at(call.now))
+
+
+@router.post("/{reservation_id}/accept", response_model=ReservationRead)
+async def accept(reservation_id: ReservationId, call: Annotated[Call, needs("agents:write")]) -> Response:
+    """The agent takes it: the conversation begins."""
+    return await call.write(conversations.accept, reservation_id, answer=ReservationRead.at(call.now))
+
+
+@router.post("/{reservation_id}/reject", response_model=ReservationRead)
+async def reject(
+    reservation_id: ReservationId, body: Refusal, call: Annotated[Call, needs("agents:write")]
+) -> Response:
+    """The agent doesn't take it: the customer keeps the place, and others are asked."""
+    return await call.write(conversations.reject, reservation_id, body.reason, answer=ReservationRead.at(call.now))
+
+
+@router.post("/{reservation_id}/complete", response_model=ReservationRead)
+async def complete(reservation_id: ReservationId, call: Annotated[Call, needs("agents:write")]) -> Response:
+    """The agent has wrapped up and is ready for the next."""
+    return await call.write(conversations.complete, reservation_id, answer=ReservationRead.at(call.now))
