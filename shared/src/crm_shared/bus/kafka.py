@@ -6,7 +6,7 @@ the producer is thrown away: a new one starts with a clean sequence (aiokafka #1
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
@@ -32,7 +32,7 @@ from crm_shared.observability.logs import logger
 
 _log = logger("bus.kafka")
 _PUBLISH_WITHIN_S = 60.0
-_DISCARD_WITHIN_S = 5.0
+_CLOSE_WITHIN_S = 5.0
 _REQUEST_TIMEOUT_MS = 15_000
 _MAX_REQUEST_BYTES = 1_048_576
 _BATCH_BYTES = 131_072
@@ -54,16 +54,62 @@ async def _unavailable_when_away() -> AsyncGenerator[None]:
         raise BusUnavailable(f"Kafka is away: {type(error).__name__}: {error}") from error
 
 
+class _Line:
+    """One producer from start to end, and an event for those who wait for it in vain."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self.gone = asyncio.Event()
+        self.producer = AIOKafkaProducer(
+            **settings.client,
+            acks="all",
+            enable_idempotence=True,
+            partitioner=partition_for,
+            linger_ms=0,
+            max_batch_size=_BATCH_BYTES,
+            max_request_size=_MAX_REQUEST_BYTES,
+            request_timeout_ms=_REQUEST_TIMEOUT_MS,
+        )
+
+    async def send(self, records: Sequence[Record]) -> None:
+        """Hand all over, then await every acknowledgement."""
+        sent: list[asyncio.Future[Any]] = []
+        for record in records:
+            headers = [(name, text.encode()) for name, text in record.headers.items()]
+            future = await self.producer.send(record.topic, record.value, record.key.encode(), headers=headers)
+            # Should nobody wait for it any more, its failure is no news.
+            future.add_done_callback(lambda done: done.cancelled() or done.exception())
+            sent.append(future)
+        # Shielded: aiokafka's own bookkeeping hangs on these futures.
+        results = await asyncio.gather(*map(asyncio.shield, sent), return_exceptions=True)
+        refused = [at for at, result in enumerate(results) if isinstance(result, _TOO_LARGE)]
+        if refused:
+            raise RecordRefused(refused, "refused as too large by a broker")
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def close(self, *, flush: bool) -> None:
+        """Stop, and drop what can't be sent in a few seconds: by itself a batch never expires."""
+        if flush:
+            with suppress(TimeoutError, KafkaError):
+                await asyncio.wait_for(self.producer.flush(), _CLOSE_WITHIN_S)
+        self.gone.set()
+        self.producer._closed = True  # noqa: SLF001 # stop() would wait for those batches
+        for closing in (self.producer._sender.close(), self.producer.client.close()):  # noqa: SLF001
+            with suppress(TimeoutError, KafkaError, OSError):
+                await asyncio.wait_for(closing, _CLOSE_WITHIN_S)
+
+
 class KafkaBus:
     """Kafka as one process sees it."""
 
     def __init__(self, url: str) -> None:
         self._settings = KafkaSettings.parse(url)
-        self._producer: AIOKafkaProducer | None = None
+        self._line: _Line | None = None
         self._starting = asyncio.Lock()
         self._topics: set[str] = set()
-        self._closing = asyncio.Event()
-        self._discarding: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._closings: set[asyncio.Task[None]] = set()
 
     async def publish(self, records: Sequence[Record]) -> None:
         """Send all, then await all; a batch's records of one key go out in its order."""
@@ -74,13 +120,13 @@ class KafkaBus:
             raise RecordRefused(oversized, f"larger than {MAX_RECORD_BYTES} bytes")
         async with _unavailable_when_away():
             await self._expect({record.topic for record in records})
-            producer = await self._started()
+            line = await self._started()
             try:
-                await self._interruptible(self._send(producer, records))
-            except RecordRefused:
-                raise
+                await self._unless_gone(line, line.send(records))
+            except (RecordRefused, asyncio.CancelledError):
+                raise  # what was handed over may still arrive: at worst twice
             except BaseException:
-                self._discard(producer)
+                self._discard(line)
                 raise
 
     async def ensure_topics(self, topics: Sequence[str]) -> None:
@@ -148,75 +194,47 @@ class KafkaBus:
 
     async def aclose(self) -> None:
         """Flush what can be flushed in a few seconds, drop the rest, and stop."""
-        self._closing.set()
-        if self._producer is not None:
-            self._discard(self._producer, flush=True)
-        if self._discarding:
-            await asyncio.wait(self._discarding, timeout=2 * _DISCARD_WITHIN_S)
+        self._closed = True
+        if self._line is not None:
+            self._discard(self._line, flush=True)
+        if self._closings:
+            await asyncio.wait(self._closings, timeout=4 * _CLOSE_WITHIN_S)
 
-    async def _send(self, producer: AIOKafkaProducer, records: Sequence[Record]) -> None:
-        sent: list[asyncio.Future[Any]] = []
+    async def _unless_gone(self, line: "_Line", work: Coroutine[Any, Any, None]) -> None:
+        """Await `work` unless the producer is thrown away, the bus closes, or a minute passes."""
+        working = asyncio.create_task(work)
+        gone = asyncio.create_task(line.gone.wait())
         try:
-            for record in records:
-                headers = [(name, text.encode()) for name, text in record.headers.items()]
-                sent.append(await producer.send(record.topic, record.value, record.key.encode(), headers=headers))
-        except BaseException:
-            for future in sent:
-                future.cancel()
-            raise
-        results = await asyncio.gather(*sent, return_exceptions=True)
-        refused = [at for at, result in enumerate(results) if isinstance(result, _TOO_LARGE)]
-        if refused:
-            raise RecordRefused(refused, "refused as too large by a broker")
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-
-    async def _interruptible(self, sending: Any) -> None:
-        """Await `sending` unless the bus closes or a minute passes."""
-        work = asyncio.ensure_future(sending)
-        closing = asyncio.ensure_future(self._closing.wait())
-        try:
-            await asyncio.wait([work, closing], timeout=_PUBLISH_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                raise BusUnavailable("not acknowledged: " + ("the bus is closing" if closing.done() else "no answer"))
-            work.result()
+            await asyncio.wait([working, gone], timeout=_PUBLISH_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise BusUnavailable("not acknowledged: " + ("the producer is gone" if gone.done() else "no answer"))
+            working.result()
         finally:
-            for task in (work, closing):
+            for task in (working, gone):
                 task.cancel()
-            with suppress(asyncio.CancelledError, KafkaError):
-                await asyncio.gather(work, closing, return_exceptions=True)
+            await asyncio.gather(working, gone, return_exceptions=True)
 
-    async def _started(self) -> AIOKafkaProducer:
+    async def _started(self) -> "_Line":
         async with self._starting:
-            if self._closing.is_set():
+            if self._closed:
                 raise BusUnavailable("the bus is closed")
-            if self._producer is None:
-                producer = AIOKafkaProducer(
-                    **self._settings.client,
-                    acks="all",
-                    enable_idempotence=True,
-                    partitioner=partition_for,
-                    linger_ms=0,
-                    max_batch_size=_BATCH_BYTES,
-                    max_request_size=_MAX_REQUEST_BYTES,
-                    request_timeout_ms=_REQUEST_TIMEOUT_MS,
-                )
+            if self._line is None:
+                line = self._line = _Line(self._settings)
                 spare_the_logs()
                 try:
-                    await self._interruptible(producer.start())
+                    await self._unless_gone(line, line.producer.start())
                 except BaseException:
-                    await _stop(producer, flush=False)
+                    self._discard(line)
                     raise
-                self._producer = producer
-            return self._producer
+            return self._line
 
-    def _discard(self, producer: AIOKafkaProducer, *, flush: bool = False) -> None:
-        if self._producer is producer:
-            self._producer = None
-            task = asyncio.create_task(_stop(producer, flush=flush), name="kafka-producer-discard")
-            self._discarding.add(task)
-            task.add_done_callback(self._discarding.discard)
+    def _discard(self, line: "_Line", *, flush: bool = False) -> None:
+        """Throw a producer away, once; whoever waits for it is told at once."""
+        if self._line is line:
+            self._line = None
+            task = asyncio.create_task(line.close(flush=flush), name="kafka-producer-close")
+            self._closings.add(task)
+            task.add_done_callback(self._closings.discard)
 
     async def _expect(self, topics: set[str]) -> None:
         if not topics <= self._topics:
@@ -260,17 +278,6 @@ class KafkaBus:
                 at = found.get(place)
                 starts[place] = at.offset if at is not None else ends[place]
         return starts, ends
-
-
-async def _stop(producer: AIOKafkaProducer, *, flush: bool) -> None:
-    """Stop a producer, and drop what it still holds when that takes too long."""
-    if flush:
-        with suppress(TimeoutError, KafkaError, asyncio.CancelledError):
-            await asyncio.wait_for(producer.flush(), _DISCARD_WITHIN_S)
-    producer._closed = True  # noqa: SLF001 # stop() would wait for batches that never expire
-    for closing in (producer._sender.close(), producer.client.close()):  # noqa: SLF001
-        with suppress(TimeoutError, KafkaError, OSError):
-            await asyncio.wait_for(closing, _DISCARD_WITHIN_S)
 
 
 def _as_declared(topic: Topic, replication: int) -> NewTopic:

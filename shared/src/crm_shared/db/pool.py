@@ -204,10 +204,10 @@ class Database:
     async def _begun(self, tenant: UUID, begin: str, role: str) -> AsyncGenerator[Tx]:
         become = "" if role == self._login else f"; SET LOCAL ROLE {role}"
         async with self._pool.acquire() as connection:
-            # One message opens the transaction and names the tenant; the text comes from a parsed uuid only.
-            await connection.execute(f"{begin}{become}; SET LOCAL app.tenant_id = '{UUID(int=tenant.int)}'")
             tx = Tx(connection, tenant, self.roles)
             try:
+                # One message opens the transaction and names the tenant; the text comes from a parsed uuid only.
+                await connection.execute(f"{begin}{become}; SET LOCAL app.tenant_id = '{UUID(int=tenant.int)}'")
                 yield tx
                 if tx.pending:
                     await self._write_pending(tx)
