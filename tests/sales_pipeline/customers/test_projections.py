@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
+from tests.sales_pipeline.conftest import Post
+
 from crm_sales_pipeline.customers import store
 from crm_shared.ids import new_id, public_id
 from crm_shared.testing.kit import ServiceKit
-
-from ..conftest import Post
 
 REGISTERED = {
     "kind": "person",

@@ -7,11 +7,10 @@ from uuid import UUID
 
 import httpx
 import pytest
+from tests.sales_pipeline.conftest import Post, code_of
 
 from crm_shared.ids import new_id, public_id
 from crm_shared.testing.kit import ServiceKit
-
-from ..conftest import Post, code_of
 
 EUR = {"amount": "1000.00", "currency": "EUR"}
 
@@ -80,9 +79,7 @@ class TestMoves:
         stale = await http.post(path, json={"stage": "needs"}, headers={"If-Match": '"9"'})
         assert code_of(stale) == (412, "version_changed")
 
-    async def test_two_parallel_moves_from_one_state_are_one_move(
-        self, http: httpx.AsyncClient, opened: Post
-    ) -> None:
+    async def test_two_parallel_moves_from_one_state_are_one_move(self, http: httpx.AsyncClient, opened: Post) -> None:
         deal = await opened()
         sent = [
             http.post(f"/v1/deals/{deal['id']}/move", json={"stage": stage}, headers={"If-Match": '"1"'})
@@ -145,9 +142,7 @@ class TestMoves:
         assert len(await kit.events(tenant, "crm.deal.won.v1")) == 1
         assert len(await kit.events(tenant, "crm.deal.stage-changed.v1")) == 2
 
-    async def test_an_unknown_stage_is_named_with_those_there_are(
-        self, http: httpx.AsyncClient, opened: Post
-    ) -> None:
+    async def test_an_unknown_stage_is_named_with_those_there_are(self, http: httpx.AsyncClient, opened: Post) -> None:
         refused = await move(http, await opened(), "nowhere")
         assert code_of(refused) == (422, "stage_unknown")
         assert "negotiation" in refused.json()["detail"]
@@ -210,9 +205,7 @@ class TestConversion:
         assert len(await kit.events(tenant, "crm.deal.opened.v1")) == 1
         assert len(await kit.events(tenant, "crm.lead.converted.v1")) == 4
 
-    async def test_a_lead_can_open_a_new_deal_beside_an_open_one(
-        self, post: Post, opened: Post, customer: str
-    ) -> None:
+    async def test_a_lead_can_open_a_new_deal_beside_an_open_one(self, post: Post, opened: Post, customer: str) -> None:
         deal = await opened()
         joined = await self.worked(post, customer_id=customer, source_key="a")
         apart = await self.worked(post, customer_id=customer, source_key="b")

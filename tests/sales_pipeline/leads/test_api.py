@@ -6,11 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from tests.sales_pipeline.conftest import Post, code_of
 
 from crm_shared.ids import new_id, public_id
 from crm_shared.testing.kit import ServiceKit
-
-from ..conftest import Post, code_of
 
 
 async def seller(post: Post, **fields: Any) -> str:
@@ -49,9 +48,7 @@ class TestCapture:
             assert (lead["state"], lead["owner_id"], lead["first_contact_due_at"]) == ("new", None, None)
             assert lead["resurface_at"] is not None, days
 
-    async def test_the_same_source_key_again_is_the_same_lead(
-        self, kit: ServiceKit, tenant: UUID, post: Post
-    ) -> None:
+    async def test_the_same_source_key_again_is_the_same_lead(self, kit: ServiceKit, tenant: UUID, post: Post) -> None:
         first = await post("/v1/leads", by_mail(source_key="form-1"))
         second = await post("/v1/leads", by_mail(source_key="form-1"))
         assert first["id"] == second["id"]
@@ -144,9 +141,7 @@ class TestFollowUp:
         lead = await post("/v1/leads", by_mail(buying_window="now"))
         await post(f"/v1/leads/{lead['id']}/contact", {})
         at = kit.clock.now() + timedelta(days=30)
-        put_away = await post(
-            f"/v1/leads/{lead['id']}/recycle", {"reason": "budget", "resurface_at": at.isoformat()}
-        )
+        put_away = await post(f"/v1/leads/{lead['id']}/recycle", {"reason": "budget", "resurface_at": at.isoformat()})
         assert (put_away["state"], put_away["owner_id"]) == ("recycled", None)
         await kit.run_timers(now=at + timedelta(seconds=1))
         back = await get(f"/v1/leads/{lead['id']}")

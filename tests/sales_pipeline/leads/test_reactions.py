@@ -3,10 +3,10 @@
 from typing import Any
 from uuid import UUID
 
+from tests.sales_pipeline.conftest import Post
+
 from crm_shared.ids import new_id, public_id
 from crm_shared.testing.kit import ServiceKit
-
-from ..conftest import Post
 
 AT = "2026-01-05T09:00:00Z"
 
@@ -38,9 +38,7 @@ async def test_a_response_that_wants_no_lead_becomes_none(
 async def test_a_window_we_do_not_know_is_unknown_not_an_error(
     kit: ServiceKit, tenant: UUID, customer: str, get: Post
 ) -> None:
-    await kit.deliver(
-        tenant, "crm.response.captured.v1", new_id(), response(customer, buying_window="next_decade")
-    )
+    await kit.deliver(tenant, "crm.response.captured.v1", new_id(), response(customer, buying_window="next_decade"))
     assert (await get("/v1/leads"))["items"][0]["buying_window"] == "unknown"
 
 
@@ -57,9 +55,7 @@ async def test_revealed_demand_becomes_one_lead(kit: ServiceKit, tenant: UUID, c
     assert (lead["source"], lead["interest"]) == ("service", "Asked for a bigger one")
 
 
-async def test_a_late_response_of_an_erased_customer_makes_no_lead(
-    kit: ServiceKit, tenant: UUID, get: Post
-) -> None:
+async def test_a_late_response_of_an_erased_customer_makes_no_lead(kit: ServiceKit, tenant: UUID, get: Post) -> None:
     customer = new_id()
     await kit.deliver(tenant, "crm.customer.erased.v1", customer, {"erased_at": AT})
     await kit.deliver(tenant, "crm.response.captured.v1", new_id(), response(public_id("cus", customer)))

@@ -4,8 +4,7 @@ import asyncio
 from typing import Any
 
 import httpx
-
-from ..conftest import Post, code_of
+from tests.sales_pipeline.conftest import Post, code_of
 
 STAGES = [
     {"key": "new", "name": "New", "canonical": "open", "probability": "20"},

@@ -52,6 +52,18 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_assignment_rule')),
     info={'tenant': True, 'across': ()}
     )
+    op.create_table('campaign',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=True),
+    sa.Column('purpose', sa.Text(), nullable=True),
+    sa.Column('started_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('targeted', sa.Integer(), nullable=True),
+    sa.Column('accepted', sa.Integer(), nullable=True),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_campaign')),
+    info={'tenant': True, 'across': ()}
+    )
     op.create_table('customer',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -80,6 +92,29 @@ def upgrade() -> None:
     )
     op.create_index('ix_customer_alias_root_id', 'customer_alias', ['tenant_id', 'root_id'], unique=False)
     op.create_index('ix_customer_alias_survivor_id', 'customer_alias', ['tenant_id', 'survivor_id'], unique=False)
+    op.create_table('expense',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('campaign_id', sa.Uuid(), nullable=True),
+    sa.Column('deal_id', sa.Uuid(), nullable=True),
+    sa.Column('amount', sa.Numeric(), nullable=False),
+    sa.Column('currency', sa.Text(collation='C'), nullable=False),
+    sa.Column('description', sa.Text(), nullable=False),
+    sa.Column('source', sa.Text(), nullable=False),
+    sa.Column('business_key', sa.Text(collation='C'), nullable=True),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('incurred_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('created_by', sa.Text(), nullable=False),
+    sa.Column('decided_by', sa.Text(), nullable=True),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.CheckConstraint('(campaign_id IS NULL) <> (deal_id IS NULL)', name=op.f('ck_expense_target')),
+    sa.CheckConstraint('amount > 0', name=op.f('ck_expense_amount')),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_expense')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_index('ix_expense_campaign_id', 'expense', ['tenant_id', 'campaign_id'], unique=False)
+    op.create_index('ix_expense_incurred_at', 'expense', ['tenant_id', 'incurred_at', 'id'], unique=False)
+    op.create_index('uq_expense_business_key', 'expense', ['tenant_id', 'business_key'], unique=True, postgresql_where='business_key IS NOT NULL')
     op.create_table('lead',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -129,6 +164,14 @@ def upgrade() -> None:
     op.create_index('ix_lead_partner', 'lead', ['tenant_id', 'partner', 'captured_at'], unique=False, postgresql_where='partner IS NOT NULL')
     op.create_index('ix_lead_state', 'lead', ['tenant_id', 'state', 'captured_at'], unique=False)
     op.create_index('uq_lead_open_identity', 'lead', ['tenant_id', 'source', 'identity'], unique=True, postgresql_where='ended_at IS NULL AND source_key IS NULL')
+    op.create_table('number_series',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('year', sa.Integer(), nullable=False),
+    sa.Column('last', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'kind', 'year', name=op.f('pk_number_series')),
+    info={'tenant': True, 'across': ()}
+    )
     op.create_table('pipeline',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -140,6 +183,41 @@ def upgrade() -> None:
     info={'tenant': True, 'across': ()}
     )
     op.create_index('uq_pipeline_default', 'pipeline', ['tenant_id'], unique=True, postgresql_where='is_default')
+    op.create_table('price_book',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('currency', sa.Text(collation='C'), nullable=False),
+    sa.Column('prices_include_tax', sa.Boolean(), nullable=False),
+    sa.Column('rounding', sa.Text(), nullable=False),
+    sa.Column('tax_rounding', sa.Text(), nullable=False),
+    sa.Column('valid_from', sa.Date(), nullable=False),
+    sa.Column('valid_to', sa.Date(), nullable=True),
+    sa.Column('channel', sa.Text(collation='C'), nullable=True),
+    sa.Column('approval_discount_percent', sa.Numeric(), nullable=True),
+    sa.Column('approval_total', sa.Numeric(), nullable=True),
+    sa.Column('active', sa.Boolean(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.CheckConstraint('valid_to IS NULL OR valid_to >= valid_from', name=op.f('ck_price_book_validity')),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_price_book')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_table('product',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('sku', sa.Text(collation='C'), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('category', sa.Text(collation='C'), nullable=True),
+    sa.Column('unit', sa.Text(), nullable=False),
+    sa.Column('tax_rate', sa.Numeric(), nullable=False),
+    sa.Column('active', sa.Boolean(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.CheckConstraint('tax_rate >= 0 AND tax_rate < 1', name=op.f('ck_product_tax_rate')),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_product')),
+    sa.UniqueConstraint('tenant_id', 'sku', name=op.f('uq_product_tenant_id_sku')),
+    info={'tenant': True, 'across': ()}
+    )
     op.create_table('seller',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -182,6 +260,22 @@ def upgrade() -> None:
     info={'tenant': True, 'across': ()}
     )
     op.create_index('ix_lead_step_lead_id', 'lead_step', ['tenant_id', 'lead_id', 'id'], unique=False)
+    op.create_table('price',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('price_book_id', sa.Uuid(), nullable=False),
+    sa.Column('product_id', sa.Uuid(), nullable=False),
+    sa.Column('min_quantity', sa.Numeric(), nullable=False),
+    sa.Column('valid_from', sa.Date(), nullable=False),
+    sa.Column('valid_to', sa.Date(), nullable=True),
+    sa.Column('unit_price', sa.Numeric(), nullable=False),
+    sa.CheckConstraint('min_quantity >= 0', name=op.f('ck_price_min_quantity')),
+    sa.CheckConstraint('unit_price >= 0', name=op.f('ck_price_unit_price')),
+    sa.ForeignKeyConstraint(['tenant_id', 'price_book_id'], ['price_book.tenant_id', 'price_book.id'], name=op.f('fk_price_tenant_id_price_book_id')),
+    sa.ForeignKeyConstraint(['tenant_id', 'product_id'], ['product.tenant_id', 'product.id'], name=op.f('fk_price_tenant_id_product_id')),
+    sa.PrimaryKeyConstraint('tenant_id', 'price_book_id', 'product_id', 'min_quantity', 'valid_from', name=op.f('pk_price')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_index('ix_price_product_id', 'price', ['tenant_id', 'product_id'], unique=False)
     op.create_table('stage',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('pipeline_id', sa.Uuid(), nullable=False),
@@ -266,24 +360,221 @@ def upgrade() -> None:
     info={'tenant': True, 'across': ()}
     )
     op.create_index('ix_deal_transition_deal_id', 'deal_transition', ['tenant_id', 'deal_id', 'id'], unique=False)
+    op.create_table('quote',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('number', sa.Text(collation='C'), nullable=False),
+    sa.Column('revision', sa.Integer(), nullable=False),
+    sa.Column('state', sa.Text(collation='C'), nullable=False),
+    sa.Column('approval', sa.Text(), nullable=False),
+    sa.Column('customer_id', sa.Uuid(), nullable=False),
+    sa.Column('deal_id', sa.Uuid(), nullable=True),
+    sa.Column('campaign_id', sa.Uuid(), nullable=True),
+    sa.Column('owner_id', sa.Uuid(), nullable=True),
+    sa.Column('partner', sa.Text(collation='C'), nullable=True),
+    sa.Column('price_book_id', sa.Uuid(), nullable=False),
+    sa.Column('currency', sa.Text(collation='C'), nullable=False),
+    sa.Column('prices_include_tax', sa.Boolean(), nullable=False),
+    sa.Column('rounding', sa.Text(), nullable=False),
+    sa.Column('tax_rounding', sa.Text(), nullable=False),
+    sa.Column('discount_percent', sa.Numeric(), nullable=False),
+    sa.Column('discount_amount', sa.Numeric(), nullable=False),
+    sa.Column('listed', sa.Numeric(), nullable=False),
+    sa.Column('discount', sa.Numeric(), nullable=False),
+    sa.Column('net', sa.Numeric(), nullable=False),
+    sa.Column('tax', sa.Numeric(), nullable=False),
+    sa.Column('total', sa.Numeric(), nullable=False),
+    sa.Column('valid_until', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('created_by', sa.Text(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('approved_by', sa.Text(), nullable=True),
+    sa.Column('sent_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('decided_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('reason', sa.Text(), nullable=True),
+    sa.Column('order_id', sa.Uuid(), nullable=True),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.CheckConstraint("(state = 'accepted') = (order_id IS NOT NULL)", name=op.f('ck_quote_accepted')),
+    sa.CheckConstraint('total = net + tax', name=op.f('ck_quote_total')),
+    sa.ForeignKeyConstraint(['tenant_id', 'deal_id'], ['deal.tenant_id', 'deal.id'], name=op.f('fk_quote_tenant_id_deal_id')),
+    sa.ForeignKeyConstraint(['tenant_id', 'price_book_id'], ['price_book.tenant_id', 'price_book.id'], name=op.f('fk_quote_tenant_id_price_book_id')),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_quote')),
+    sa.UniqueConstraint('tenant_id', 'number', 'revision', name=op.f('uq_quote_tenant_id_number_revision')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_index('ix_quote_campaign_id', 'quote', ['tenant_id', 'campaign_id'], unique=False)
+    op.create_index('ix_quote_created_at', 'quote', ['tenant_id', 'created_at', 'id'], unique=False)
+    op.create_index('ix_quote_customer_id', 'quote', ['tenant_id', 'customer_id'], unique=False)
+    op.create_index('ix_quote_deal_id', 'quote', ['tenant_id', 'deal_id'], unique=False)
+    op.create_index('uq_quote_accepted', 'quote', ['tenant_id', 'number'], unique=True, postgresql_where="state = 'accepted'")
+    op.create_table('quote_line',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('quote_id', sa.Uuid(), nullable=False),
+    sa.Column('position', sa.Integer(), nullable=False),
+    sa.Column('product_id', sa.Uuid(), nullable=True),
+    sa.Column('sku', sa.Text(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('quantity', sa.Numeric(), nullable=False),
+    sa.Column('unit_price', sa.Numeric(), nullable=False),
+    sa.Column('tax_rate', sa.Numeric(), nullable=False),
+    sa.Column('discount_percent', sa.Numeric(), nullable=False),
+    sa.Column('listed', sa.Numeric(), nullable=False),
+    sa.Column('line_discount', sa.Numeric(), nullable=False),
+    sa.Column('document_discount', sa.Numeric(), nullable=False),
+    sa.Column('net', sa.Numeric(), nullable=False),
+    sa.Column('tax', sa.Numeric(), nullable=False),
+    sa.ForeignKeyConstraint(['tenant_id', 'quote_id'], ['quote.tenant_id', 'quote.id'], name=op.f('fk_quote_line_tenant_id_quote_id')),
+    sa.PrimaryKeyConstraint('tenant_id', 'quote_id', 'position', name=op.f('pk_quote_line')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_table('sales_order',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('number', sa.Text(collation='C'), nullable=False),
+    sa.Column('customer_id', sa.Uuid(), nullable=False),
+    sa.Column('deal_id', sa.Uuid(), nullable=True),
+    sa.Column('quote_id', sa.Uuid(), nullable=True),
+    sa.Column('campaign_id', sa.Uuid(), nullable=True),
+    sa.Column('owner_id', sa.Uuid(), nullable=True),
+    sa.Column('partner', sa.Text(collation='C'), nullable=True),
+    sa.Column('channel', sa.Text(collation='C'), nullable=True),
+    sa.Column('outlet', sa.Text(collation='C'), nullable=True),
+    sa.Column('external_key', sa.Text(collation='C'), nullable=True),
+    sa.Column('currency', sa.Text(collation='C'), nullable=False),
+    sa.Column('listed', sa.Numeric(), nullable=False),
+    sa.Column('discount', sa.Numeric(), nullable=False),
+    sa.Column('net', sa.Numeric(), nullable=False),
+    sa.Column('tax', sa.Numeric(), nullable=False),
+    sa.Column('total', sa.Numeric(), nullable=False),
+    sa.Column('received', sa.Numeric(), nullable=False),
+    sa.Column('placed_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('due_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('paid_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('overdue_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('delivered_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.CheckConstraint('received >= 0', name=op.f('ck_sales_order_received')),
+    sa.CheckConstraint('total = net + tax', name=op.f('ck_sales_order_total')),
+    sa.ForeignKeyConstraint(['tenant_id', 'deal_id'], ['deal.tenant_id', 'deal.id'], name=op.f('fk_sales_order_tenant_id_deal_id')),
+    sa.ForeignKeyConstraint(['tenant_id', 'quote_id'], ['quote.tenant_id', 'quote.id'], name=op.f('fk_sales_order_tenant_id_quote_id')),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_sales_order')),
+    sa.UniqueConstraint('tenant_id', 'external_key', name=op.f('uq_sales_order_tenant_id_external_key')),
+    sa.UniqueConstraint('tenant_id', 'number', name=op.f('uq_sales_order_tenant_id_number')),
+    sa.UniqueConstraint('tenant_id', 'quote_id', name=op.f('uq_sales_order_tenant_id_quote_id')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_index('ix_sales_order_campaign_id', 'sales_order', ['tenant_id', 'campaign_id'], unique=False)
+    op.create_index('ix_sales_order_customer_id', 'sales_order', ['tenant_id', 'customer_id'], unique=False)
+    op.create_index('ix_sales_order_deal_id', 'sales_order', ['tenant_id', 'deal_id'], unique=False)
+    op.create_index('ix_sales_order_placed_at', 'sales_order', ['tenant_id', 'placed_at', 'id'], unique=False)
+    op.create_table('order_line',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('order_id', sa.Uuid(), nullable=False),
+    sa.Column('position', sa.Integer(), nullable=False),
+    sa.Column('product_id', sa.Uuid(), nullable=True),
+    sa.Column('sku', sa.Text(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('quantity', sa.Numeric(), nullable=False),
+    sa.Column('unit_price', sa.Numeric(), nullable=False),
+    sa.Column('tax_rate', sa.Numeric(), nullable=False),
+    sa.Column('discount_percent', sa.Numeric(), nullable=False),
+    sa.Column('listed', sa.Numeric(), nullable=False),
+    sa.Column('line_discount', sa.Numeric(), nullable=False),
+    sa.Column('document_discount', sa.Numeric(), nullable=False),
+    sa.Column('net', sa.Numeric(), nullable=False),
+    sa.Column('tax', sa.Numeric(), nullable=False),
+    sa.Column('delivered', sa.Numeric(), nullable=False),
+    sa.Column('returned', sa.Numeric(), nullable=False),
+    sa.CheckConstraint('returned >= 0 AND returned <= delivered AND delivered <= quantity', name=op.f('ck_order_line_moved')),
+    sa.ForeignKeyConstraint(['tenant_id', 'order_id'], ['sales_order.tenant_id', 'sales_order.id'], name=op.f('fk_order_line_tenant_id_order_id')),
+    sa.PrimaryKeyConstraint('tenant_id', 'order_id', 'position', name=op.f('pk_order_line')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_table('order_movement',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('order_id', sa.Uuid(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('quantities', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=True),
+    sa.Column('actor', sa.Text(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['tenant_id', 'order_id'], ['sales_order.tenant_id', 'sales_order.id'], name=op.f('fk_order_movement_tenant_id_order_id')),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_order_movement')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_index('ix_order_movement_order_id', 'order_movement', ['tenant_id', 'order_id', 'id'], unique=False)
+    op.create_table('payment',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('order_id', sa.Uuid(), nullable=False),
+    sa.Column('customer_id', sa.Uuid(), nullable=False),
+    sa.Column('campaign_id', sa.Uuid(), nullable=True),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('reference', sa.Text(collation='C'), nullable=False),
+    sa.Column('method', sa.Text(), nullable=True),
+    sa.Column('amount', sa.Numeric(), nullable=False),
+    sa.Column('currency', sa.Text(collation='C'), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=True),
+    sa.Column('received_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.CheckConstraint('amount > 0', name=op.f('ck_payment_amount')),
+    sa.ForeignKeyConstraint(['tenant_id', 'order_id'], ['sales_order.tenant_id', 'sales_order.id'], name=op.f('fk_payment_tenant_id_order_id')),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_payment')),
+    sa.UniqueConstraint('tenant_id', 'reference', name=op.f('uq_payment_tenant_id_reference')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_index('ix_payment_campaign_id', 'payment', ['tenant_id', 'campaign_id'], unique=False)
+    op.create_index('ix_payment_order_id', 'payment', ['tenant_id', 'order_id'], unique=False)
+    op.create_index('ix_payment_received_at', 'payment', ['tenant_id', 'received_at', 'id'], unique=False)
     op.build_wall('assignment')
     op.build_wall('assignment_rule')
+    op.build_wall('campaign')
     op.build_wall('customer')
     op.build_wall('customer_alias')
+    op.build_wall('expense')
     op.build_wall('lead')
+    op.build_wall('number_series')
     op.build_wall('pipeline')
+    op.build_wall('price_book')
+    op.build_wall('product')
     op.build_wall('seller')
     op.build_wall('window_policy')
     op.build_wall('lead_step')
+    op.build_wall('price')
     op.build_wall('stage')
     op.build_wall('deal')
     op.build_wall('deal_lead')
     op.build_wall('deal_transition')
+    op.build_wall('quote')
+    op.build_wall('quote_line')
+    op.build_wall('sales_order')
+    op.build_wall('order_line')
+    op.build_wall('order_movement')
+    op.build_wall('payment')
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    op.drop_index('ix_payment_received_at', table_name='payment')
+    op.drop_index('ix_payment_order_id', table_name='payment')
+    op.drop_index('ix_payment_campaign_id', table_name='payment')
+    op.drop_table('payment')
+    op.drop_index('ix_order_movement_order_id', table_name='order_movement')
+    op.drop_table('order_movement')
+    op.drop_table('order_line')
+    op.drop_index('ix_sales_order_placed_at', table_name='sales_order')
+    op.drop_index('ix_sales_order_deal_id', table_name='sales_order')
+    op.drop_index('ix_sales_order_customer_id', table_name='sales_order')
+    op.drop_index('ix_sales_order_campaign_id', table_name='sales_order')
+    op.drop_table('sales_order')
+    op.drop_table('quote_line')
+    op.drop_index('uq_quote_accepted', table_name='quote', postgresql_where="state = 'accepted'")
+    op.drop_index('ix_quote_deal_id', table_name='quote')
+    op.drop_index('ix_quote_customer_id', table_name='quote')
+    op.drop_index('ix_quote_created_at', table_name='quote')
+    op.drop_index('ix_quote_campaign_id', table_name='quote')
+    op.drop_table('quote')
     op.drop_index('ix_deal_transition_deal_id', table_name='deal_transition')
     op.drop_table('deal_transition')
     op.drop_index('ix_deal_lead_deal_id', table_name='deal_lead')
@@ -296,12 +587,17 @@ def downgrade() -> None:
     op.drop_index('ix_deal_campaign_id', table_name='deal')
     op.drop_table('deal')
     op.drop_table('stage')
+    op.drop_index('ix_price_product_id', table_name='price')
+    op.drop_table('price')
     op.drop_index('ix_lead_step_lead_id', table_name='lead_step')
     op.drop_table('lead_step')
     op.drop_table('window_policy')
     op.drop_table('seller')
+    op.drop_table('product')
+    op.drop_table('price_book')
     op.drop_index('uq_pipeline_default', table_name='pipeline', postgresql_where='is_default')
     op.drop_table('pipeline')
+    op.drop_table('number_series')
     op.drop_index('uq_lead_open_identity', table_name='lead', postgresql_where='ended_at IS NULL AND source_key IS NULL')
     op.drop_index('ix_lead_state', table_name='lead')
     op.drop_index('ix_lead_partner', table_name='lead', postgresql_where='partner IS NOT NULL')
@@ -310,11 +606,16 @@ def downgrade() -> None:
     op.drop_index('ix_lead_captured_at', table_name='lead')
     op.drop_index('ix_lead_campaign_id', table_name='lead')
     op.drop_table('lead')
+    op.drop_index('uq_expense_business_key', table_name='expense', postgresql_where='business_key IS NOT NULL')
+    op.drop_index('ix_expense_incurred_at', table_name='expense')
+    op.drop_index('ix_expense_campaign_id', table_name='expense')
+    op.drop_table('expense')
     op.drop_index('ix_customer_alias_survivor_id', table_name='customer_alias')
     op.drop_index('ix_customer_alias_root_id', table_name='customer_alias')
     op.drop_table('customer_alias')
     op.drop_index('ix_customer_email_folded', table_name='customer')
     op.drop_table('customer')
+    op.drop_table('campaign')
     op.drop_table('assignment_rule')
     op.drop_index('ix_assignment_rule_id', table_name='assignment')
     op.drop_index('ix_assignment_record', table_name='assignment')

@@ -88,9 +88,7 @@ async def get_rule(rule_id: RuleId, call: Reads) -> Response:
 @rules.patch("/{rule_id}", response_model=RuleRead)
 async def update_rule(rule_id: RuleId, body: RuleUpdate, call: WritesRules) -> Response:
     """Change a rule; its past choices stay explained."""
-    return await call.write(
-        commands.change_rule, rule_id, body.changes(), expected=call.if_match(), answer=RuleRead.of
-    )
+    return await call.write(commands.change_rule, rule_id, body.changes(), expected=call.if_match(), answer=RuleRead.of)
 
 
 @rules.get("/{rule_id}/replay", response_model=ReplayRead)

@@ -122,7 +122,7 @@ def choose(draw: Draw) -> UUID | None:
 
 
 def rule_for(rules: Sequence[Rule], *, source: str, window: str, partner: str | None) -> Rule | None:
-    """The enabled rule that applies first: lowest priority number, then oldest. A partner's record stays with its rules."""
+    """The enabled rule that applies first: lowest priority, then oldest; a partner's record stays with its rules."""
     fitting = (
         rule
         for rule in rules
@@ -139,7 +139,9 @@ def check_rule(strategy: Strategy, sellers: Sequence[UUID]) -> None:
     if strategy not in RULE_STRATEGIES:
         raise Invalid.field("/strategy", "A rule is round_robin, least_loaded or weighted.", code="strategy_unknown")
     if len(set(sellers)) != len(sellers):
-        raise Invalid.field("/seller_ids", "Each seller is named once; use weights to favour one.", code="seller_repeated")
+        raise Invalid.field(
+            "/seller_ids", "Each seller is named once; use weights to favour one.", code="seller_repeated"
+        )
 
 
 def _after(able: Sequence[Candidate], last: UUID | None) -> UUID:

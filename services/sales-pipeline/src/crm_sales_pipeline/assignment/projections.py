@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from pydantic import Field
+
 from crm_sales_pipeline.assignment import store
 from crm_shared.bus.handlers import Projections, Received
 from crm_shared.db.pool import Tx
@@ -16,7 +18,7 @@ class UserFact(Fact):
 
     name: str
     email: str | None = None
-    roles: list[str] = []
+    roles: list[str] = Field(default_factory=list[str])
 
 
 class NothingRead(Fact):

@@ -26,7 +26,7 @@ class SellerCreate(Strict):
     email: Email | None = None
     weight: Weight = 1
     capacity: Capacity | None = None
-    teams: list[Slug] = []
+    teams: list[Slug] = Field(default_factory=list[Slug])
     partner: Slug | None = None
 
     def to_domain(self) -> Seller:
@@ -51,7 +51,7 @@ class SellerUpdate(Strict):
     active: bool = True
     weight: Weight = 1
     capacity: Capacity | None = None
-    teams: list[Slug] = []
+    teams: list[Slug] = Field(default_factory=list[Slug])
     partner: Slug | None = None
 
     def changes(self) -> dict[str, Any]:
@@ -106,8 +106,8 @@ class RuleCreate(Strict):
     priority: Priority = 100
     strategy: Strategy
     seed: Seed = 1
-    sources: list[Slug] = []
-    buying_windows: list[Slug] = []
+    sources: list[Slug] = Field(default_factory=list[Slug])
+    buying_windows: list[Slug] = Field(default_factory=list[Slug])
     partner: Slug | None = None
     seller_ids: Annotated[list[UserId], Field(min_length=1, max_length=500)]
     enabled: bool = True
@@ -138,9 +138,9 @@ class RuleUpdate(Strict):
     priority: Priority = 100
     strategy: Strategy = Strategy.ROUND_ROBIN
     seed: Seed = 1
-    sources: list[Slug] = []
-    buying_windows: list[Slug] = []
-    seller_ids: Annotated[list[UserId], Field(max_length=500)] = []
+    sources: list[Slug] = Field(default_factory=list[Slug])
+    buying_windows: list[Slug] = Field(default_factory=list[Slug])
+    seller_ids: Annotated[list[UserId], Field(max_length=500)] = Field(default_factory=list[UserId])
     enabled: bool = True
 
     def changes(self) -> dict[str, Any]:

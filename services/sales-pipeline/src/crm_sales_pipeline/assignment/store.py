@@ -103,7 +103,13 @@ async def candidates(tx: Tx, ids: Sequence[UUID]) -> tuple[Candidate, ...]:
         .subquery()
     )
     statement = (
-        select(seller.c.id, seller.c.weight, seller.c.capacity, seller.c.active, func.coalesce(load.c.load, 0).label("load"))
+        select(
+            seller.c.id,
+            seller.c.weight,
+            seller.c.capacity,
+            seller.c.active,
+            func.coalesce(load.c.load, 0).label("load"),
+        )
         .select_from(seller.outerjoin(load, load.c.chosen == seller.c.id))
         .where(any_of(seller.c.id, ids))
         .order_by(seller.c.id)

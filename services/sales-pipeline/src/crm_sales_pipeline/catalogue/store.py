@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from crm_sales_pipeline.catalogue.domain.pricing import PriceRules, TaxRounding
@@ -33,9 +33,6 @@ _price_insert = insert(price).values(
 _SET_PRICE = _price_insert.on_conflict_do_update(
     index_elements=["tenant_id", "price_book_id", "product_id", "min_quantity", "valid_from"],
     set_={"valid_to": _price_insert.excluded.valid_to, "unit_price": _price_insert.excluded.unit_price},
-)
-_DROP_PRICES = delete(price).where(
-    price.c.price_book_id == bindparam("price_book_id"), price.c.product_id == bindparam("product_id")
 )
 
 
@@ -121,11 +118,6 @@ async def set_prices(tx: Tx, book_id: UUID, prices: Sequence[Price]) -> None:
         for one in prices
     ]
     await tx.many(_SET_PRICE, rows)
-
-
-async def drop_prices(tx: Tx, book_id: UUID, product_id: UUID) -> int:
-    """Forget a product's prices in a book, and say how many there were."""
-    return await tx.run(_DROP_PRICES, {"price_book_id": book_id, "product_id": product_id})
 
 
 async def prices_of(tx: Tx, book_id: UUID, product_ids: Sequence[UUID]) -> dict[UUID, list[Price]]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from pydantic import Field
+
 from crm_sales_pipeline.customers import store
 from crm_sales_pipeline.customers.store import CustomerState
 from crm_sales_pipeline.identifiers import CustomerId
@@ -27,7 +29,7 @@ class CustomerFact(Fact):
     display_name: str | None = None
     language: str | None = None
     country: str | None = None
-    contact_points: list[ContactPoint] = []
+    contact_points: list[ContactPoint] = Field(default_factory=list[ContactPoint])
 
     def reach(self, channel: str) -> str | None:
         """The preferred address of a channel, else the first."""

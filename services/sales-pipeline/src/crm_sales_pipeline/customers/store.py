@@ -59,9 +59,7 @@ _ADD_ALIAS = _alias_insert.on_conflict_do_update(
 )
 _DROP_ALIAS = delete(customer_alias).where(customer_alias.c.merged_id == bindparam("id"))
 _SET_ROOT = (
-    update(customer_alias)
-    .where(customer_alias.c.merged_id == bindparam("key"))
-    .values(root_id=bindparam("value"))
+    update(customer_alias).where(customer_alias.c.merged_id == bindparam("key")).values(root_id=bindparam("value"))
 )
 
 
@@ -82,7 +80,11 @@ async def fill(tx: Tx, states: Sequence[CustomerState]) -> None:
     await tx.many(
         _UPSERT,
         [
-            {**state, "tenant_id": tx.tenant, "email_folded": state["email"].strip().casefold() if state["email"] else None}
+            {
+                **state,
+                "tenant_id": tx.tenant,
+                "email_folded": state["email"].strip().casefold() if state["email"] else None,
+            }
             for state in states
         ],
     )

@@ -99,9 +99,7 @@ async def transitions(deal_id: DealId, call: Reads) -> Response:
 @leads_router.post("/{lead_id}/convert", response_model=DealRead)
 async def convert(lead_id: LeadId, body: LeadConvert, call: Annotated[Call, needs("leads:write")]) -> Response:
     """Turn a lead into a deal, once; again answers with the same deal."""
-    return await call.write(
-        convert_lead, lead_id, body.to_domain(), expected=call.if_match(), answer=DealRead.of
-    )
+    return await call.write(convert_lead, lead_id, body.to_domain(), expected=call.if_match(), answer=DealRead.of)
 
 
 @pipelines_router.put("/{pipeline_id}/stages", response_model=PipelineRead)
@@ -109,14 +107,10 @@ async def replace_stages(
     pipeline_id: PipelineId, body: StageList, call: Annotated[Call, needs("pipelines:write")]
 ) -> Response:
     """Replace a pipeline's stages; those that deals stand in stay."""
-    return await call.write(
-        set_stages, pipeline_id, body.to_stages(), expected=call.if_match(), answer=PipelineRead.of
-    )
+    return await call.write(set_stages, pipeline_id, body.to_stages(), expected=call.if_match(), answer=PipelineRead.of)
 
 
-async def _page(
-    tx: Tx, viewer: Viewer, filters: DealQuery, *, limit: int, after: tuple[Any, ...] | None
-) -> list[Deal]:
+async def _page(tx: Tx, viewer: Viewer, filters: DealQuery, *, limit: int, after: tuple[Any, ...] | None) -> list[Deal]:
     return await store.list_deals(tx, viewer, filters.to_filter(), limit=limit, after=after)
 
 

@@ -23,7 +23,7 @@ class Probability:
     model: Decimal | None = None
 
     def effective(self, canonical: Canonical) -> Decimal | None:
-        """What counts: won is 100 and lost is 0 whatever anyone thought; else a person's word, the model's, the stage's.
+        """What counts: won is 100 and lost is 0 whatever anyone thought; else a person's, the model's, the stage's.
 
         Derived whenever it is asked for and never stored, so that no move can leave an old value behind.
         """
@@ -120,7 +120,9 @@ def check_guards(stage: Stage, guards: Iterable[GuardResult]) -> None:
         errors = [
             FieldError(f"/{name.removeprefix('field:')}", "required", f"{stage.name} needs {name}.") for name in missing
         ]
-        raise Conflict(f"{stage.name} cannot be entered yet; missing: {', '.join(missing)}.", code="guard_failed", errors=errors)
+        raise Conflict(
+            f"{stage.name} cannot be entered yet; missing: {', '.join(missing)}.", code="guard_failed", errors=errors
+        )
 
 
 def check_loss(deal: Deal, to: Stage, loss: Loss | None) -> None:

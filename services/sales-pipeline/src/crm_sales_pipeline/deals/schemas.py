@@ -35,7 +35,7 @@ class DealCreate(Strict):
     amount: MoneyField | None = None
     expected_close_on: date | None = None
     manual_probability: Percent | None = None
-    fields: Annotated[dict[Slug, Note], Field(max_length=50)] = {}
+    fields: Annotated[dict[Slug, Note], Field(max_length=50)] = Field(default_factory=dict[str, str])
 
     def to_domain(self) -> OpenDeal:
         """What the command takes."""
@@ -56,7 +56,7 @@ class DealUpdate(Strict):
     expected_close_on: date | None = None
     manual_probability: Percent | None = None
     model_probability: Percent | None = None
-    fields: Annotated[OwnFields, Field(max_length=50)] = {}
+    fields: Annotated[OwnFields, Field(max_length=50)] = Field(default_factory=dict[str, str | None])
 
     def changes(self) -> dict[str, Any]:
         """The fields that were sent."""
@@ -78,7 +78,7 @@ class DealMove(Strict):
 
 
 class LeadConvert(Strict):
-    """How to convert a lead: into the deal named, into a new one, or (left out) into the customer's open deal, if any."""
+    """How to convert a lead: into the deal named, a new one, or (left out) the customer's open deal, if any."""
 
     customer_id: CustomerId | None = None
     deal_id: DealId | None = None

@@ -6,17 +6,16 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, bindparam, case, func, literal, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from crm_sales_pipeline.customers.store import family, with_present_customer
 from crm_sales_pipeline.deals.domain import Deal, ForecastRow, Probability, Transition
 from crm_sales_pipeline.deals.tables import deal, deal_lead, deal_transition
-from crm_sales_pipeline.lists.store import beyond
+from crm_sales_pipeline.lists.domain import sees
+from crm_sales_pipeline.lists.store import beyond, visible
 from crm_sales_pipeline.pipelines.domain import Canonical, GuardResult
 from crm_sales_pipeline.pipelines.tables import stage
-from crm_sales_pipeline.lists.domain import sees
-from crm_sales_pipeline.lists.store import visible
 from crm_shared.db.pool import Record, Tx
 from crm_shared.db.statements import any_of
 from crm_shared.money import Money
@@ -38,7 +37,9 @@ _DEAL = select(
     )
 )
 _GET = _DEAL.where(deal.c.id == bindparam("id"))
-_LOCK = _GET.with_for_update(of=deal)
+# Locked on its own: a join on the stage would lose the row when another transaction moves the deal while we wait,
+# because PostgreSQL checks the join again with the stage it had found before.
+_LOCK = select(deal.c.id).where(deal.c.id == bindparam("id")).with_for_update()
 _OF_LEAD = select(deal_lead.c.deal_id).where(deal_lead.c.lead_id == bindparam("lead_id"))
 _STAGES_IN_USE = select(deal.c.stage).where(deal.c.pipeline_id == bindparam("pipeline_id")).distinct()
 _TRANSITIONS = (
@@ -70,7 +71,9 @@ async def save(tx: Tx, changed: Deal) -> None:
 
 async def get(tx: Tx, deal_id: UUID, *, lock: bool = False) -> Deal | None:
     """One deal."""
-    row = await tx.one(_LOCK if lock else _GET, {"id": deal_id})
+    if lock:
+        await tx.run(_LOCK, {"id": deal_id})
+    row = await tx.one(_GET, {"id": deal_id})
     return _deal(row) if row is not None else None
 
 
@@ -87,7 +90,7 @@ async def list_deals(
 ) -> list[Deal]:
     """Deals that the viewer may see, newest first."""
     key = (deal.c.opened_at, deal.c.id)
-    statement = await _narrowed(tx, _DEAL, viewer, filters)
+    statement = _DEAL.where(*await _conditions(tx, viewer, filters))
     statement = statement.order_by(*(column.desc() for column in key)).limit(limit)
     if after is not None:
         statement = statement.where(beyond(key, after, descending=True))
@@ -174,7 +177,7 @@ async def forecast_rows(
             ),
         )
     )
-    statement = await _narrowed(tx, grouped, viewer, filters)
+    statement = grouped.where(*await _conditions(tx, viewer, filters))
     statement = statement.where(deal.c.amount.isnot(None), deal.c.canonical != Canonical.LOST.value)
     if closing_from is not None:
         statement = statement.where(deal.c.expected_close_on >= closing_from)
@@ -193,21 +196,21 @@ async def forecast_rows(
     ]
 
 
-async def _narrowed(tx: Tx, statement: Select[Any], viewer: Viewer, filters: DealFilter) -> Select[Any]:
-    statement = statement.where(*visible(deal, viewer))
+async def _conditions(tx: Tx, viewer: Viewer, filters: DealFilter) -> list[ColumnElement[bool]]:
+    conditions = list(visible(deal, viewer))
     if filters.pipeline_id is not None:
-        statement = statement.where(deal.c.pipeline_id == filters.pipeline_id)
+        conditions.append(deal.c.pipeline_id == filters.pipeline_id)
     if filters.stage is not None:
-        statement = statement.where(deal.c.stage == filters.stage)
+        conditions.append(deal.c.stage == filters.stage)
     if filters.canonical is not None:
-        statement = statement.where(deal.c.canonical == filters.canonical.value)
+        conditions.append(deal.c.canonical == filters.canonical.value)
     if filters.owner_id is not None:
-        statement = statement.where(deal.c.owner_id == filters.owner_id)
+        conditions.append(deal.c.owner_id == filters.owner_id)
     if filters.customer_id is not None:
-        statement = statement.where(any_of(deal.c.customer_id, await family(tx, filters.customer_id)))
+        conditions.append(any_of(deal.c.customer_id, await family(tx, filters.customer_id)))
     if filters.campaign_id is not None:
-        statement = statement.where(deal.c.campaign_id == filters.campaign_id)
-    return statement
+        conditions.append(deal.c.campaign_id == filters.campaign_id)
+    return conditions
 
 
 def _values(one: Deal) -> dict[str, Any]:

@@ -48,9 +48,7 @@ deal = tenant_table(
     Column("orders", Integer(), nullable=False),
     Column("version", Integer(), nullable=False),
     PrimaryKeyConstraint("tenant_id", "id"),
-    ForeignKeyConstraint(
-        ["tenant_id", "pipeline_id", "stage"], ["stage.tenant_id", "stage.pipeline_id", "stage.key"]
-    ),
+    ForeignKeyConstraint(["tenant_id", "pipeline_id", "stage"], ["stage.tenant_id", "stage.pipeline_id", "stage.key"]),
     Index("ix_deal_opened_at", "tenant_id", "opened_at", "id"),
     Index("ix_deal_owner_id", "tenant_id", "owner_id", "opened_at"),
     Index("ix_deal_stage", "tenant_id", "pipeline_id", "stage", "opened_at"),

@@ -113,3 +113,11 @@ def check_decidable(expense: Expense, *, subject: str) -> None:
         raise Conflict(f"This expense is already {expense.state}.", code=f"expense_{expense.state}")
     if expense.created_by == subject:
         raise Forbidden("Whoever spent the money cannot approve it.", code="approval_own_expense")
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelStage:
+    """How many records reached a stage."""
+
+    name: str
+    count: int

@@ -15,7 +15,7 @@ from crm_sales_pipeline.leads.commands.steps import RECORD_KIND
 from crm_sales_pipeline.leads.domain.leads import Lead
 from crm_sales_pipeline.leads.domain.scoring import Reason
 from crm_sales_pipeline.leads.domain.windows import BuyingWindow, WindowPolicy, WindowRate
-from crm_sales_pipeline.leads.schemas import (
+from crm_sales_pipeline.leads.schemas.leads import (
     LeadAssign,
     LeadClose,
     LeadContact,
@@ -27,6 +27,8 @@ from crm_sales_pipeline.leads.schemas import (
     LeadRecycle,
     LeadUpdate,
     ScoreRead,
+)
+from crm_sales_pipeline.leads.schemas.windows import (
     WindowPolicies,
     WindowPolicyFields,
     WindowPolicyRead,
@@ -114,9 +116,7 @@ async def assignments(lead_id: LeadId, call: Reads) -> Response:
 @router.post("/{lead_id}/assign", response_model=LeadRead)
 async def assign(lead_id: LeadId, body: LeadAssign, call: Writes) -> Response:
     """Give the lead to a seller, or let the rules choose."""
-    return await call.write(
-        follow_up.assign_lead, lead_id, body.owner_id, expected=call.if_match(), answer=LeadRead.of
-    )
+    return await call.write(follow_up.assign_lead, lead_id, body.owner_id, expected=call.if_match(), answer=LeadRead.of)
 
 
 @router.post("/{lead_id}/contact", response_model=LeadRead)
@@ -142,14 +142,10 @@ async def recycle(lead_id: LeadId, body: LeadRecycle, call: Writes) -> Response:
 @router.post("/{lead_id}/close", response_model=LeadRead)
 async def close(lead_id: LeadId, body: LeadClose, call: Writes) -> Response:
     """Nothing will come of it."""
-    return await call.write(
-        follow_up.close_lead, lead_id, body.reason, expected=call.if_match(), answer=LeadRead.of
-    )
+    return await call.write(follow_up.close_lead, lead_id, body.reason, expected=call.if_match(), answer=LeadRead.of)
 
 
-async def _page(
-    tx: Tx, viewer: Viewer, filters: LeadQuery, *, limit: int, after: tuple[Any, ...] | None
-) -> list[Lead]:
+async def _page(tx: Tx, viewer: Viewer, filters: LeadQuery, *, limit: int, after: tuple[Any, ...] | None) -> list[Lead]:
     return await store.list_leads(tx, viewer, filters.to_filter(), limit=limit, after=after)
 
 

@@ -10,7 +10,6 @@ from sqlalchemy import bindparam, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from crm_sales_pipeline.customers.store import family, with_present_customer
-from crm_sales_pipeline.lists.store import beyond
 from crm_sales_pipeline.leads.domain.leads import Contact, Lead, LeadState, Origin
 from crm_sales_pipeline.leads.domain.scoring import Reason
 from crm_sales_pipeline.leads.domain.windows import (
@@ -22,7 +21,7 @@ from crm_sales_pipeline.leads.domain.windows import (
 )
 from crm_sales_pipeline.leads.tables import lead, lead_step, window_policy
 from crm_sales_pipeline.lists.domain import sees
-from crm_sales_pipeline.lists.store import visible
+from crm_sales_pipeline.lists.store import beyond, visible
 from crm_shared.db.pool import Record, Tx
 from crm_shared.db.statements import any_of
 from crm_shared.tenancy import Viewer

@@ -128,7 +128,9 @@ def quantities(order: Order, movement: Movement, asked: Mapping[int, Decimal] | 
         return chosen
     for index, (position, quantity) in enumerate(asked.items()):
         if position not in possible:
-            raise Invalid.field(f"/lines/{index}/position", f"This order has no position {position}.", code="position_unknown")
+            raise Invalid.field(
+                f"/lines/{index}/position", f"This order has no position {position}.", code="position_unknown"
+            )
         if quantity > possible[position]:
             message = f"At most {possible[position]:f} of position {position} can still move."
             raise Invalid.field(f"/lines/{index}/quantity", message, code="quantity_too_large")

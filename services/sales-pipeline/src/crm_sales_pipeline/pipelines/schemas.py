@@ -23,7 +23,7 @@ class StageFields(Strict):
     name: Name
     canonical: Canonical
     probability: Percent | None = None
-    required_fields: Annotated[list[GuardField], Field(max_length=20)] = []
+    required_fields: Annotated[list[GuardField], Field(max_length=20)] = Field(default_factory=list[GuardField])
 
     def to_domain(self, position: int) -> Stage:
         """The stage at its place."""

@@ -20,9 +20,7 @@ _NO_DEFAULT = update(pipeline).where(pipeline.c.is_default).values(is_default=Fa
 _stage_insert = upsert(stage).values(
     tenant_id=bindparam("tenant_id"),
     pipeline_id=bindparam("pipeline_id"),
-    **{
-        name: bindparam(name) for name in ("key", "name", "position", "canonical", "probability", "required_fields")
-    },
+    **{name: bindparam(name) for name in ("key", "name", "position", "canonical", "probability", "required_fields")},
 )
 _SAVE_STAGE = _stage_insert.on_conflict_do_update(
     index_elements=[stage.c.tenant_id, stage.c.pipeline_id, stage.c.key],

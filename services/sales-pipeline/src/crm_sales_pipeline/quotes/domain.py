@@ -109,9 +109,7 @@ class Quote:
     version: int
 
 
-def approval_for(
-    priced: Priced, *, discount_percent_limit: Decimal | None, total_limit: Decimal | None
-) -> Approval:
+def approval_for(priced: Priced, *, discount_percent_limit: Decimal | None, total_limit: Decimal | None) -> Approval:
     """Whether the document passes a threshold of its price book; reaching it is still allowed, exceeding isn't."""
     too_generous = discount_percent_limit is not None and priced.discount_percent > discount_percent_limit
     too_large = total_limit is not None and priced.total > total_limit

@@ -77,9 +77,7 @@ async def _customer_of(tx: Tx, lead: Lead, data: ConvertLead) -> UUID:
     return customer_id
 
 
-async def _deal_for(
-    tx: Tx, viewer: Viewer, lead: Lead, data: ConvertLead, *, customer_id: UUID, now: datetime
-) -> Deal:
+async def _deal_for(tx: Tx, viewer: Viewer, lead: Lead, data: ConvertLead, *, customer_id: UUID, now: datetime) -> Deal:
     joined = data.deal_id
     pipeline = await pipeline_for(tx, data.pipeline_id)
     if joined is None and not data.new_deal:

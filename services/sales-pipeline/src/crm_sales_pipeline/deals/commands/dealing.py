@@ -20,12 +20,11 @@ from crm_sales_pipeline.deals.domain import (
     moved,
 )
 from crm_sales_pipeline.deals.events import DealLost, DealOpened, DealStageChanged, DealWon
-from crm_sales_pipeline.lists.domain import user_of
+from crm_sales_pipeline.lists.domain import partner_for, sees, user_of
 from crm_sales_pipeline.pipelines import store as pipelines
 from crm_sales_pipeline.pipelines.commands import pipeline_for
 from crm_sales_pipeline.pipelines.domain import Canonical, GuardResult, Pipeline, Stage, guard_results
 from crm_sales_pipeline.versions import expect_version
-from crm_sales_pipeline.lists.domain import partner_for, sees
 from crm_shared.db.pool import Tx
 from crm_shared.errors import Conflict, Invalid, NotFound
 from crm_shared.ids import new_id, public_id
@@ -35,7 +34,7 @@ from crm_shared.tenancy import Viewer
 
 @dataclass(frozen=True, slots=True)
 class OpenDeal:
-    """What is known when a deal begins. Without a pipeline it is the default one, without a stage its first open one."""
+    """What is known when a deal begins: in the default pipeline and its first open stage, unless others are named."""
 
     customer_id: UUID
     name: str

@@ -39,7 +39,7 @@ class CaptureLead:
 
 
 async def capture_lead(tx: Tx, viewer: Viewer, data: CaptureLead, *, now: datetime) -> Lead:
-    """Take a lead in; the same lead again (by the source's key, or an open one of the same person) is returned as it is.
+    """Take a lead in; the same again (by the source's key, or open and of the same person) is returned as it is.
 
     Raises:
         Gone: the customer has been erased.
@@ -95,9 +95,7 @@ async def _hand_over(tx: Tx, viewer: Viewer, lead: Lead, *, now: datetime) -> Le
     return assigned
 
 
-def _fresh(
-    data: CaptureLead, *, customer_id: UUID | None, points: int, treatment: Treatment, now: datetime
-) -> Lead:
+def _fresh(data: CaptureLead, *, customer_id: UUID | None, points: int, treatment: Treatment, now: datetime) -> Lead:
     captured_at = min(data.captured_at or now, now)
     return Lead(
         id=new_id(),

@@ -9,7 +9,6 @@ from uuid import UUID
 from crm_sales_pipeline.assignment import commands as assignment
 from crm_sales_pipeline.assignment.store import get_seller
 from crm_sales_pipeline.customers import store as customers
-from crm_sales_pipeline.lists.domain import user_of
 from crm_sales_pipeline.leads import store
 from crm_sales_pipeline.leads.commands.steps import (
     RECORD_KIND,
@@ -30,6 +29,7 @@ from crm_sales_pipeline.leads.domain.leads import (
 from crm_sales_pipeline.leads.domain.scoring import score, total
 from crm_sales_pipeline.leads.domain.windows import BuyingWindow, WindowPolicy, check_policy, treat
 from crm_sales_pipeline.leads.events import LeadContacted, LeadConverted, LeadRecycled, LeadSlaBreached
+from crm_sales_pipeline.lists.domain import user_of
 from crm_shared.db.pool import Tx
 from crm_shared.errors import Conflict, Invalid
 from crm_shared.tenancy import Viewer
@@ -57,7 +57,11 @@ async def assign_lead(
     lead = await lock(tx, viewer, lead_id, expected=expected)
     if not lead.is_open:
         raise Conflict(f"A lead that is {lead.state} is not assigned any more.", code=f"lead_{lead.state}")
-    chosen = await _named(tx, viewer, lead, owner_id, now=now) if owner_id else await choose_seller(tx, viewer, lead, now=now)
+    chosen = (
+        await _named(tx, viewer, lead, owner_id, now=now)
+        if owner_id
+        else await choose_seller(tx, viewer, lead, now=now)
+    )
     if chosen is None:
         raise Conflict("No assignment rule finds a seller with room for this lead.", code="no_seller")
     state = LeadState.ASSIGNED if lead.state in (LeadState.NEW, LeadState.RECYCLED) else lead.state
@@ -121,7 +125,9 @@ async def recycle_lead(
     policy = (await store.policies(tx))[lead.buying_window]
     resurface_at = data.resurface_at or treat(policy, now=now).resurface_at
     if resurface_at is None:
-        raise Invalid.field("/resurface_at", "Say when the lead shall come back; its window has no time of its own.", code="required")
+        raise Invalid.field(
+            "/resurface_at", "Say when the lead shall come back; its window has no time of its own.", code="required"
+        )
     if resurface_at <= now:
         raise Invalid.field("/resurface_at", "A lead comes back in the future.", code="in_the_past")
     after = replace(
@@ -147,7 +153,13 @@ async def close_lead(
     """Nothing will come of it."""
     lead = await lock(tx, viewer, lead_id, expected=expected)
     after = replace(
-        lead, state=LeadState.DEAD, first_contact_due_at=None, resurface_at=None, resurface_as=None, ended_at=now, reason=reason
+        lead,
+        state=LeadState.DEAD,
+        first_contact_due_at=None,
+        resurface_at=None,
+        resurface_as=None,
+        ended_at=now,
+        reason=reason,
     )
     kept = await move(tx, viewer, lead, after, now=now, reason=reason)
     await assignment.release(tx, RECORD_KIND, lead.id, now=now)

@@ -9,8 +9,8 @@ from crm_sales_pipeline.leads import store
 from crm_sales_pipeline.leads.domain.leads import Lead, LeadState, check_move
 from crm_sales_pipeline.leads.events import LeadAssigned
 from crm_sales_pipeline.leads.store import Step
-from crm_sales_pipeline.versions import expect_version
 from crm_sales_pipeline.lists.domain import sees
+from crm_sales_pipeline.versions import expect_version
 from crm_shared.db.due import schedule, unschedule
 from crm_shared.db.pool import Tx
 from crm_shared.errors import NotFound
@@ -36,9 +36,7 @@ async def lock(tx: Tx, viewer: Viewer, lead_id: UUID, *, expected: int | None = 
     return found
 
 
-async def move(
-    tx: Tx, viewer: Viewer, before: Lead, after: Lead, *, now: datetime, reason: str | None = None
-) -> Lead:
+async def move(tx: Tx, viewer: Viewer, before: Lead, after: Lead, *, now: datetime, reason: str | None = None) -> Lead:
     """Keep a lead that went from one state to another; the same state leaves no step."""
     if after.state is not before.state:
         check_move(before, after.state)
@@ -82,9 +80,7 @@ def emit_assigned(tx: Tx, lead: Lead) -> None:
     """Say whose lead it is now."""
     assert lead.owner_id is not None
     tx.emit(
-        LeadAssigned(
-            customer_id=lead.customer_id, owner=lead.owner_id, first_contact_due_at=lead.first_contact_due_at
-        ),
+        LeadAssigned(customer_id=lead.customer_id, owner=lead.owner_id, first_contact_due_at=lead.first_contact_due_at),
         aggregate_id=lead.id,
     )
 

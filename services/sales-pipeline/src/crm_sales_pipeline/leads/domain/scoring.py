@@ -24,9 +24,7 @@ class Reason:
     points: int
 
 
-def score(
-    *, window: BuyingWindow, origin: Origin, contact: Contact, customer_state: str | None
-) -> tuple[Reason, ...]:
+def score(*, window: BuyingWindow, origin: Origin, contact: Contact, customer_state: str | None) -> tuple[Reason, ...]:
     """The reasons whose points sum to the score (0 to 100)."""
     reasons = [Reason("buying_window", window.value, _WINDOW_POINTS[window])]
     if origin.referrer:

@@ -43,8 +43,8 @@ _WITH_SELLER = (Approach.SELLER_AT_ONCE, Approach.SELLER_PROMPT)
 class WindowPolicy:
     """How leads of one window are treated.
 
-    `first_contact_within` starts a clock when a seller is to act; `resurface_after` brings the lead back by itself, then
-    in the window `resurface_as`. `prior_rate` is the share expected to convert before there is data, worth
+    `first_contact_within` starts a clock when a seller is to act; `resurface_after` brings the lead back by itself,
+    then in the window `resurface_as`. `prior_rate` is the share expected to convert before there is data, worth
     `prior_weight` observed leads.
     """
 

@@ -1,19 +1,16 @@
 """Leads over HTTP."""
 
-from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import Field
-
-from crm_sales_pipeline.fields import Email, Key, Moment, Name, Note, Phone, Rate, Slug
+from crm_sales_pipeline.fields import Email, Key, Moment, Name, Note, Phone, Slug
 from crm_sales_pipeline.identifiers import CampaignId, CustomerId, DealId, LeadId, ResponseId, StepId, UserId
 from crm_sales_pipeline.leads.commands.capture import CaptureLead
 from crm_sales_pipeline.leads.commands.follow_up import Recycle
 from crm_sales_pipeline.leads.domain.leads import Contact, Lead, LeadState, Origin
 from crm_sales_pipeline.leads.domain.scoring import Reason
-from crm_sales_pipeline.leads.domain.windows import Approach, BuyingWindow, WindowPolicy, WindowRate
+from crm_sales_pipeline.leads.domain.windows import BuyingWindow
 from crm_sales_pipeline.leads.store import LeadFilter, Step
-from crm_shared.fields import DecimalField, Instant, Read, Strict, extensible
+from crm_shared.fields import Instant, Read, Strict, extensible
 from crm_shared.http.pagination import Page, PageQuery
 
 WindowRead = Annotated[str, extensible(BuyingWindow)]
@@ -177,9 +174,7 @@ class LeadRead(Read):
         return cls(
             id=lead.id,
             customer_id=lead.customer_id,
-            contact=ContactRead(
-                name=contact.name, email=contact.email, phone=contact.phone, company=contact.company
-            ),
+            contact=ContactRead(name=contact.name, email=contact.email, phone=contact.phone, company=contact.company),
             source=origin.source,
             source_key=origin.source_key,
             campaign_id=origin.campaign_id,
@@ -266,95 +261,5 @@ class ScoreRead(Read):
         """The explanation as clients see it."""
         return cls(
             score=sum(reason.points for reason in reasons),
-            reasons=[
-                ReasonRead(factor=reason.factor, value=reason.value, points=reason.points) for reason in reasons
-            ],
-        )
-
-
-class WindowPolicyFields(Strict):
-    """How leads of a window are treated."""
-
-    approach: Approach
-    first_contact_minutes: Annotated[int, Field(ge=1, le=525_600)] | None = None
-    resurface_after_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
-    resurface_as: BuyingWindow | None = None
-    prior_rate: Rate
-    prior_weight: Annotated[int, Field(ge=1, le=1_000_000)] = 20
-
-    def to_domain(self, window: BuyingWindow) -> WindowPolicy:
-        """What the command takes."""
-        minutes, days = self.first_contact_minutes, self.resurface_after_days
-        return WindowPolicy(
-            window=window,
-            approach=self.approach,
-            first_contact_within=timedelta(minutes=minutes) if minutes is not None else None,
-            resurface_after=timedelta(days=days) if days is not None else None,
-            resurface_as=self.resurface_as,
-            prior_rate=self.prior_rate,
-            prior_weight=self.prior_weight,
-        )
-
-
-class WindowPolicyRead(Read):
-    """One window's policy."""
-
-    window: WindowRead
-    approach: Annotated[str, extensible(Approach)]
-    first_contact_minutes: int | None
-    resurface_after_days: int | None
-    resurface_as: WindowRead | None
-    prior_rate: DecimalField
-    prior_weight: int
-
-    @classmethod
-    def of(cls, policy: WindowPolicy) -> "WindowPolicyRead":
-        """The policy as clients see it."""
-        within, after = policy.first_contact_within, policy.resurface_after
-        return cls(
-            window=policy.window,
-            approach=policy.approach,
-            first_contact_minutes=within // timedelta(minutes=1) if within is not None else None,
-            resurface_after_days=after // timedelta(days=1) if after is not None else None,
-            resurface_as=policy.resurface_as,
-            prior_rate=policy.prior_rate,
-            prior_weight=policy.prior_weight,
-        )
-
-
-class WindowPolicies(Read):
-    """The policies of all windows."""
-
-    items: list[WindowPolicyRead]
-
-
-class WindowRateRead(Read):
-    """How leads of a window convert: what was assumed, what was seen, what follows."""
-
-    window: WindowRead
-    prior_rate: DecimalField
-    decided: int
-    converted: int
-    rate: DecimalField
-
-
-class WindowRates(Read):
-    """Conversion of every window."""
-
-    items: list[WindowRateRead]
-
-    @classmethod
-    def of(cls, rates: list[WindowRate]) -> "WindowRates":
-        """The figures as clients see them."""
-        return cls(
-            items=[
-                WindowRateRead(
-                    window=rate.window,
-                    prior_rate=rate.prior_rate,
-                    decided=rate.decided,
-                    converted=rate.converted,
-                    rate=rate.rate,
-                )
-                for rate in rates
-            ]
+            reasons=[ReasonRead(factor=reason.factor, value=reason.value, points=reason.points) for reason in reasons],
         )

@@ -1,0 +1,1 @@
+"""Leads, and how their windows are treated, over HTTP."""
