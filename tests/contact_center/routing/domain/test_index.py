@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crm_contact_center.routing.domain.index import RoutingIndex, load
 from crm_contact_center.routing.domain.matching import Agent, Contact
-from crm_contact_center.routing.domain.requirements import Plan, RelaxationStep, Strategy, plan
+from crm_contact_center.routing.domain.requirements import Plan, RelaxationStep, RoutingStrategy, plan
 
 VOICE = 100
 CHAT = 20
@@ -20,7 +20,7 @@ def an_id(number: int) -> UUID:
     return UUID(int=number)
 
 
-def needs(cost: int = VOICE, strategy: Strategy = Strategy.LONGEST_IDLE, **skills: int) -> Plan:
+def needs(cost: int = VOICE, strategy: RoutingStrategy = RoutingStrategy.LONGEST_IDLE, **skills: int) -> Plan:
     return plan(skills, (), cost=cost, strategy=strategy)
 
 
@@ -57,12 +57,12 @@ class TestOrder:
         assert pairs(load([contact(1, 0)], [agent(1, idle_since=9), agent(2, idle_since=4)], 10)) == [(1, 2)]
 
     def test_the_least_busy_agent_is_asked(self) -> None:
-        chat = needs(CHAT, Strategy.LEAST_BUSY)
+        chat = needs(CHAT, RoutingStrategy.LEAST_BUSY)
         agents = [agent(1, idle_since=1, room=60, used=40), agent(2, idle_since=9, room=80, used=20)]
         assert pairs(load([contact(1, 0, chat)], agents, 10)) == [(1, 2)]
 
     def test_round_robin_asks_who_was_asked_longest_ago(self) -> None:
-        asks = needs(VOICE, Strategy.ROUND_ROBIN)
+        asks = needs(VOICE, RoutingStrategy.ROUND_ROBIN)
         agents = [agent(1, idle_since=1, offered=8), agent(2, idle_since=9, offered=5)]
         assert pairs(load([contact(1, 0, asks)], agents, 10)) == [(1, 2)]
 
@@ -77,7 +77,7 @@ class TestSkills:
 
     def test_a_step_opens_the_contact_to_more_agents_and_keeps_its_place(self) -> None:
         relaxing = plan(
-            {"german": 5}, (RelaxationStep(30, {"german": None}),), cost=VOICE, strategy=Strategy.LONGEST_IDLE
+            {"german": 5}, (RelaxationStep(30, {"german": None}),), cost=VOICE, strategy=RoutingStrategy.LONGEST_IDLE
         )
         index = load([contact(1, 0, relaxing), contact(2, 10)], [], 10)
         index.put_agent(agent(1))
@@ -88,7 +88,7 @@ class TestSkills:
 
     def test_a_step_that_is_due_finds_the_idle_agent_by_itself(self) -> None:
         relaxing = plan(
-            {"german": 5}, (RelaxationStep(30, {"german": None}),), cost=VOICE, strategy=Strategy.LONGEST_IDLE
+            {"german": 5}, (RelaxationStep(30, {"german": None}),), cost=VOICE, strategy=RoutingStrategy.LONGEST_IDLE
         )
         index = load([contact(1, 0, relaxing)], [agent(1)], 0)
         assert pairs(index, 29.9) == []
@@ -97,7 +97,7 @@ class TestSkills:
 
     def test_after_a_restart_the_contact_is_in_the_stage_it_had_reached(self) -> None:
         relaxing = plan(
-            {"german": 5}, (RelaxationStep(30, {"german": None}),), cost=VOICE, strategy=Strategy.LONGEST_IDLE
+            {"german": 5}, (RelaxationStep(30, {"german": None}),), cost=VOICE, strategy=RoutingStrategy.LONGEST_IDLE
         )
         assert pairs(load([contact(1, 0, relaxing)], [agent(1)], 45), 45) == [(1, 1)]
 

@@ -1,13 +1,13 @@
 import pytest
 
-from crm_contact_center.routing.domain.requirements import RelaxationStep, Strategy, plan, stage_at, validate
+from crm_contact_center.routing.domain.requirements import RelaxationStep, RoutingStrategy, plan, stage_at, validate
 from crm_shared.errors import Invalid
 
 STEPS = (RelaxationStep(10, {"german": 3}), RelaxationStep(20, {"german": None}, boost_s=60))
 
 
 def stages(**needs: int):
-    return plan(needs, STEPS, cost=100, strategy=Strategy.LONGEST_IDLE)
+    return plan(needs, STEPS, cost=100, strategy=RoutingStrategy.LONGEST_IDLE)
 
 
 class TestPlan:

@@ -10,7 +10,7 @@ from crm_contact_center.customers.domain import fold
 from crm_contact_center.interactions import store
 from crm_contact_center.interactions.domain import (
     REPEAT_WITHIN,
-    Channel,
+    InteractionChannel,
     Direction,
     Happening,
     HistoryEntry,
@@ -32,7 +32,7 @@ from crm_shared.tenancy import Viewer
 class NewInteraction:
     """Somebody reaches us, or we reach out."""
 
-    channel: Channel
+    channel: InteractionChannel
     direction: Direction = Direction.INBOUND
     from_address: str | None = None
     to_address: str | None = None

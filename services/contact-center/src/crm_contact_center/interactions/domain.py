@@ -15,7 +15,7 @@ REPEAT_WITHIN = timedelta(days=7)
 """A customer who comes back within this time had not been helped the first time."""
 
 
-class Channel(StrEnum):
+class InteractionChannel(StrEnum):
     """How it reaches us."""
 
     VOICE = "voice"
@@ -75,7 +75,7 @@ class Interaction:
     """One conversation with a customer."""
 
     id: UUID
-    channel: Channel
+    channel: InteractionChannel
     direction: Direction
     from_address: str | None
     to_address: str | None

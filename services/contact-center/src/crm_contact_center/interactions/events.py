@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar
 
-from crm_contact_center.interactions.domain import Channel, Direction
+from crm_contact_center.interactions.domain import InteractionChannel, Direction
 from crm_contact_center.references import AgentId, CustomerId, InteractionId, QueueId
 from crm_shared.events import EventPayload
 from crm_shared.fields import Instant, extensible
@@ -33,7 +33,7 @@ class InteractionFact(EventPayload):
     EXAMPLE: ClassVar[dict[str, Any]] = {}
 
     customer_id: CustomerId | None
-    channel: Annotated[str, extensible(Channel)]
+    channel: Annotated[str, extensible(InteractionChannel)]
     direction: Annotated[str, extensible(Direction)]
     queue: QueueId | None
     agent: AgentId | None

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field
 
 from crm_contact_center.interactions.domain import (
-    Channel,
+    InteractionChannel,
     Direction,
     Happening,
     HistoryEntry,
@@ -61,7 +61,7 @@ class InteractionRead(Read):
     """A conversation."""
 
     id: InteractionId
-    channel: Annotated[str, extensible(Channel)]
+    channel: Annotated[str, extensible(InteractionChannel)]
     direction: Annotated[str, extensible(Direction)]
     from_address: str | None
     to_address: str | None
@@ -165,7 +165,7 @@ class InteractionPage(Page):
 class InteractionFilter(PageQuery):
     customer_id: CustomerId | None = None
     state: State | None = None
-    channel: Channel | None = None
+    channel: InteractionChannel | None = None
     direction: Direction | None = None
     queue_id: QueueId | None = None
     agent_id: AgentId | None = None

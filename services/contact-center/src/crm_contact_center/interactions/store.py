@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, func, insert, select, tuple_, update
 
 from crm_contact_center.interactions.domain import (
-    Channel,
+    InteractionChannel,
     Direction,
     Happening,
     HistoryEntry,
@@ -289,7 +289,7 @@ async def scrub(tx: Tx, customer_ids: Collection[UUID]) -> None:
 def read(row: Record) -> Interaction:
     """An interaction from a row with all its fields."""
     values: dict[str, Any] = {name: row[name] for name in FIELDS}
-    values["channel"] = Channel(row["channel"])
+    values["channel"] = InteractionChannel(row["channel"])
     values["direction"] = Direction(row["direction"])
     values["state"] = State(row["state"])
     return Interaction(**values)

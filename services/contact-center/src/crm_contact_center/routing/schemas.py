@@ -7,14 +7,14 @@ from pydantic import Field
 from crm_contact_center.agents.domain import AgentState
 from crm_contact_center.agents.schemas import Level, SkillName, Skills
 from crm_contact_center.interactions.commands import NewInteraction
-from crm_contact_center.interactions.domain import Channel, Direction
+from crm_contact_center.interactions.domain import InteractionChannel, Direction
 from crm_contact_center.interactions.schemas import Address, Subject, Words
 from crm_contact_center.references import AgentId, CalendarId, CustomerId, InteractionId, QueueId, ReservationId
 from crm_contact_center.routing.commands.intake import Wish
 from crm_contact_center.routing.commands.queues import QueueRules
 from crm_contact_center.routing.domain.explanation import Stretch, Why
 from crm_contact_center.routing.domain.queues import Queue, Reservation, ReservationState, VisitState
-from crm_contact_center.routing.domain.requirements import RelaxationStep, Strategy
+from crm_contact_center.routing.domain.requirements import RelaxationStep, RoutingStrategy
 from crm_contact_center.routing.queries import Explained
 from crm_shared.fields import Instant, Read, Strict, extensible
 from crm_shared.http.pagination import Page, PageQuery
@@ -38,11 +38,11 @@ class QueueCreate(Strict):
     """Where interactions wait. One point of priority is worth a minute of waiting."""
 
     name: str = Field(min_length=1, max_length=200)
-    channels: list[Channel] = Field([], max_length=10)
+    channels: list[InteractionChannel] = Field([], max_length=10)
     addresses: list[Address] = Field([], max_length=200)
     requirements: Skills = {}
     steps: list[Step] = Field([], max_length=20)
-    strategy: Strategy = Strategy.LONGEST_IDLE
+    strategy: RoutingStrategy = RoutingStrategy.LONGEST_IDLE
     priority: Priority = 0
     language_level: Level | None = None
     offer_timeout_s: int = Field(20, ge=1, le=3_600)
@@ -75,7 +75,7 @@ class QueueRead(Read):
     addresses: list[str]
     requirements: dict[str, int]
     steps: list[Step]
-    strategy: Annotated[str, extensible(Strategy)]
+    strategy: Annotated[str, extensible(RoutingStrategy)]
     priority: int
     language_level: int | None
     offer_timeout_s: int
@@ -118,7 +118,7 @@ class QueueStatusRead(Read):
 class InteractionCreate(Strict):
     """Somebody reaches us. Who isn't named is recognised by the address; the queue follows from address or channel."""
 
-    channel: Channel
+    channel: InteractionChannel
     direction: Direction = Direction.INBOUND
     from_address: Address | None = None
     to_address: Address | None = None
@@ -197,7 +197,7 @@ class ReservationRead(Read):
     interaction_id: InteractionId
     agent_id: AgentId
     queue_id: QueueId
-    channel: Annotated[str, extensible(Channel)]
+    channel: Annotated[str, extensible(InteractionChannel)]
     cost: int
     state: Annotated[str, extensible(ReservationState)]
     created_at: Instant
@@ -308,7 +308,7 @@ class WaitRead(Read):
         )
 
 
-class ExplanationRead(Read):
+class WaitExplanationRead(Read):
     """Why an interaction waited: every wait, cut where something changed."""
 
     waits: list[WaitRead]

@@ -8,7 +8,7 @@ from crm_contact_center.interactions.schemas import InteractionRead
 from crm_contact_center.references import InteractionId
 from crm_contact_center.routing import queries
 from crm_contact_center.routing.commands import conversations, intake
-from crm_contact_center.routing.schemas import Ending, Enqueue, ExplanationRead, InteractionCreate, Transfer
+from crm_contact_center.routing.schemas import Ending, Enqueue, WaitExplanationRead, InteractionCreate, Transfer
 from crm_shared.http.call import Call, needs
 from crm_shared.http.router import Router
 
@@ -53,7 +53,7 @@ async def transfer(
     )
 
 
-@router.get("/{interaction_id}/wait", response_model=ExplanationRead)
+@router.get("/{interaction_id}/wait", response_model=WaitExplanationRead)
 async def wait(interaction_id: InteractionId, call: Annotated[Call, needs("interactions:read")]) -> Response:
     """Why did I wait? Every wait, cut where something changed, with what kept it from ending."""
-    return await call.read(queries.why_waiting, interaction_id, call.now, answer=ExplanationRead.of)
+    return await call.read(queries.why_waiting, interaction_id, call.now, answer=WaitExplanationRead.of)

@@ -8,7 +8,7 @@ from uuid import UUID
 from crm_contact_center.calendars import store as calendars
 from crm_contact_center.changes.store import Subject, note
 from crm_contact_center.routing.domain.queues import Queue
-from crm_contact_center.routing.domain.requirements import RelaxationStep, Strategy, validate
+from crm_contact_center.routing.domain.requirements import RelaxationStep, RoutingStrategy, validate
 from crm_contact_center.routing.store import queues as store
 from crm_contact_center.routing.store import shards, visits
 from crm_shared.db.pool import Tx
@@ -26,7 +26,7 @@ class QueueRules:
     addresses: tuple[str, ...]
     requirements: dict[str, int]
     steps: tuple[RelaxationStep, ...]
-    strategy: Strategy
+    strategy: RoutingStrategy
     priority: int
     language_level: int | None
     offer_timeout_s: int

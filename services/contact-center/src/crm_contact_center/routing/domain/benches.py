@@ -6,7 +6,7 @@ from heapq import heappush
 from itertools import chain
 
 from crm_contact_center.routing.domain.matching import Agent, Contact
-from crm_contact_center.routing.domain.requirements import ContactClass, Strategy
+from crm_contact_center.routing.domain.requirements import ContactClass, RoutingStrategy
 
 
 @dataclass(slots=True, eq=False)
@@ -25,7 +25,7 @@ class Bench:
 
     skills: Mapping[str, int]
     room: int
-    heaps: "dict[Strategy, list[SeatedEntry]]"
+    heaps: "dict[RoutingStrategy, list[SeatedEntry]]"
     siblings: "dict[int, Bench]"
     """The benches of the same skills by room, this one among them: an agent's room changes with every offer."""
     lines: list[Line] = field(default_factory=list[Line])
@@ -60,11 +60,11 @@ class Seated:
     serial: int
     bench: Bench
 
-    def order(self, strategy: Strategy) -> tuple[float, float]:
+    def order(self, strategy: RoutingStrategy) -> tuple[float, float]:
         """What a strategy orders agents by: the lower, the sooner asked."""
-        if strategy is Strategy.LEAST_BUSY:
+        if strategy is RoutingStrategy.LEAST_BUSY:
             return self.agent.used, self.agent.idle_since
-        if strategy is Strategy.ROUND_ROBIN:
+        if strategy is RoutingStrategy.ROUND_ROBIN:
             return self.agent.last_offered_at, self.agent.idle_since
         return self.agent.idle_since, 0.0
 
@@ -79,7 +79,7 @@ class Benches:
     def __init__(self) -> None:
         self.lines: dict[ContactClass, Line] = {}
         self.skill_sets: dict[tuple[tuple[str, int], ...], dict[int, Bench]] = {}
-        self._strategies: set[Strategy] = set()
+        self._strategies: set[RoutingStrategy] = set()
 
     def line(self, contact_class: ContactClass, seated: Iterable[Seated]) -> Line:
         """The line of a class; `seated` is everyone signed in, needed when its strategy is new."""
@@ -108,7 +108,7 @@ class Benches:
         """Every bench there is."""
         return chain.from_iterable(siblings.values() for siblings in self.skill_sets.values())
 
-    def _use(self, strategy: Strategy, seated: Iterable[Seated]) -> None:
+    def _use(self, strategy: RoutingStrategy, seated: Iterable[Seated]) -> None:
         self._strategies.add(strategy)
         for bench in self.benches:
             bench.heaps[strategy] = []

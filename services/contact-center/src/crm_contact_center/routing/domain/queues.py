@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_contact_center.routing.domain.matching import Contact
-from crm_contact_center.routing.domain.requirements import PRIORITY_STEP_S, Plan, RelaxationStep, Strategy
+from crm_contact_center.routing.domain.requirements import PRIORITY_STEP_S, Plan, RelaxationStep, RoutingStrategy
 
 LAST_AGENT_WITHIN = timedelta(days=30)
 """How long a customer's last agent stays the one to be preferred."""
@@ -26,7 +26,7 @@ class Queue:
     """Our addresses (numbers, mailboxes) whose interactions come here by themselves."""
     requirements: Mapping[str, int]
     steps: tuple[RelaxationStep, ...]
-    strategy: Strategy
+    strategy: RoutingStrategy
     priority: int
     language_level: int | None
     """If set, the customer's language is a required skill at this level."""

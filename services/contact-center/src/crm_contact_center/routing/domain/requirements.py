@@ -15,7 +15,7 @@ PRIORITY_STEP_S = 60
 """One point of priority is worth a minute of waiting: ageing is linear, and so never reorders two who wait."""
 
 
-class Strategy(StrEnum):
+class RoutingStrategy(StrEnum):
     """Which of several suitable agents is offered a contact."""
 
     LONGEST_IDLE = "longest_idle"
@@ -38,7 +38,7 @@ class ContactClass:
 
     needs: tuple[tuple[str, int], ...]
     cost: int
-    strategy: Strategy
+    strategy: RoutingStrategy
 
     def suits(self, skills: Skills) -> bool:
         """Whether an agent with these skills meets every minimum."""
@@ -58,7 +58,7 @@ Plan = tuple[Stage, ...]
 """The stages a contact passes while it waits; the first begins at 0."""
 
 
-def plan(needs: Skills, steps: Sequence[RelaxationStep], *, cost: int, strategy: Strategy) -> Plan:
+def plan(needs: Skills, steps: Sequence[RelaxationStep], *, cost: int, strategy: RoutingStrategy) -> Plan:
     """The stages of a contact with these needs."""
     current, boost_s = dict(needs), 0
     stages = [Stage(0, _class(current, cost, strategy), 0)]
@@ -103,5 +103,5 @@ def validate(needs: Skills, steps: Sequence[RelaxationStep]) -> None:
             )
 
 
-def _class(needs: Skills, cost: int, strategy: Strategy) -> ContactClass:
+def _class(needs: Skills, cost: int, strategy: RoutingStrategy) -> ContactClass:
     return ContactClass(tuple(sorted(needs.items())), cost, strategy)

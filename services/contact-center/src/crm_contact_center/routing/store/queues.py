@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, insert, select, update
 
 from crm_contact_center.routing.domain.queues import Queue
-from crm_contact_center.routing.domain.requirements import RelaxationStep, Strategy
+from crm_contact_center.routing.domain.requirements import RelaxationStep, RoutingStrategy
 from crm_contact_center.routing.tables import queue, queue_visit
 from crm_shared.db.pool import Record, Tx
 from crm_shared.db.statements import any_param
@@ -104,5 +104,5 @@ def _read(row: Record) -> Queue:
     values["channels"] = tuple(row["channels"])
     values["addresses"] = tuple(row["addresses"])
     values["steps"] = tuple(RelaxationStep(**step) for step in row["steps"])
-    values["strategy"] = Strategy(row["strategy"])
+    values["strategy"] = RoutingStrategy(row["strategy"])
     return Queue(**values)
