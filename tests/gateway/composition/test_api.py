@@ -20,7 +20,9 @@ PROFILE, CARD, DEALS = f"/v1/customers/{CUSTOMER}", f"/v1/customers/{CUSTOMER}/c
 def says(status: int, document: Any = None, *, after_s: float = 0.0, raw: bytes | None = None) -> Any:
     async def behave(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.sleep(after_s)
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
+        await send(
+            {"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]}
+        )
         await send({"type": "http.response.body", "body": raw if raw is not None else orjson.dumps(document)})
 
     return behave
@@ -29,7 +31,11 @@ def says(status: int, document: Any = None, *, after_s: float = 0.0, raw: bytes 
 @pytest.fixture
 def service(house):
     """A service that knows the customer, their card and their deals."""
-    house.upstream.by_path |= {PROFILE: says(200, {"id": CUSTOMER}), CARD: says(200, {"c": 1}), DEALS: says(200, {"items": []})}
+    house.upstream.by_path |= {
+        PROFILE: says(200, {"id": CUSTOMER}),
+        CARD: says(200, {"c": 1}),
+        DEALS: says(200, {"items": []}),
+    }
     return house
 
 

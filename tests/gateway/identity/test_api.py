@@ -15,7 +15,9 @@ PASSWORD = "correct horse battery"
 
 async def log_in(house: Any, email: str = "ada@example.com", password: str = PASSWORD, **more: str) -> Any:
     async with house.http(None) as http:
-        return await http.post("/v1/sessions", json={"tenant": house.slug, "email": email, "password": password, **more})
+        return await http.post(
+            "/v1/sessions", json={"tenant": house.slug, "email": email, "password": password, **more}
+        )
 
 
 class TestSessions:
@@ -135,7 +137,9 @@ class TestUsers:
         async with house.http() as admin:
             user = (await self.new(admin, "bo6@example.com")).json()
             token = (await log_in(house, "bo6@example.com", "a long password")).json()["token"]
-            assert (await admin.post(f"/v1/users/{user['id']}/password", json={"password": "another long one"})).status_code == 200
+            assert (
+                await admin.post(f"/v1/users/{user['id']}/password", json={"password": "another long one"})
+            ).status_code == 200
         async with house.http(None, authorization=f"Bearer {token}") as http:
             assert (await http.get("/v1/me")).status_code == 401
         assert (await log_in(house, "bo6@example.com", "another long one")).status_code == 201
@@ -153,7 +157,9 @@ class TestUsers:
                 await self.new(http, f"page{n}@example.com", password=None)
             seen, cursor = [], None
             while True:
-                page = (await http.get("/v1/users", params={"limit": 2, **({"cursor": cursor} if cursor else {})})).json()
+                page = (
+                    await http.get("/v1/users", params={"limit": 2, **({"cursor": cursor} if cursor else {})})
+                ).json()
                 seen += [user["email"] for user in page["items"]]
                 if (cursor := page["next_cursor"]) is None:
                     break
@@ -270,7 +276,11 @@ class TestEvents:
         async with kit.transaction(tenant) as tx:
             await deactivate_user(tx, viewer, user.id, now=kit.clock.now())
         events = await kit.events(tenant)
-        assert [event.type for event in events] == ["crm.tenant.created.v1", "crm.user.created.v1", "crm.user.deactivated.v1"]
+        assert [event.type for event in events] == [
+            "crm.tenant.created.v1",
+            "crm.user.created.v1",
+            "crm.user.deactivated.v1",
+        ]
         assert events[0].aggregate_id == tenant
         assert events[1].payload() == {"name": "X", "email": "x@example.com", "roles": ["seller"]}
         assert [event.sequence for event in events[1:]] == [1, 2]
@@ -321,7 +331,12 @@ class TestDirectory:
 
         with pytest.raises(Conflict) as caught:
             await transact(
-                house.gateway.database, create_tenant, Viewer.system(new_id()), house.slug, "Thief", now=datetime.now(UTC)
+                house.gateway.database,
+                create_tenant,
+                Viewer.system(new_id()),
+                house.slug,
+                "Thief",
+                now=datetime.now(UTC),
             )
         assert caught.value.code == "handle_taken"
 

@@ -37,7 +37,10 @@ async def test_the_docs_page_loads_nothing_from_anywhere_else(house):
 
 async def test_the_vendored_assets_are_the_published_ones_with_their_licence():
     assets = files("crm_gateway.openapi").joinpath("assets", "swagger-ui")
-    found = {name: hashlib.sha256(assets.joinpath(name).read_bytes()).hexdigest() for name in ("swagger-ui-bundle.js", "swagger-ui.css")}
+    found = {
+        name: hashlib.sha256(assets.joinpath(name).read_bytes()).hexdigest()
+        for name in ("swagger-ui-bundle.js", "swagger-ui.css")
+    }
     assert found == {
         "swagger-ui-bundle.js": "e6a898692f2d768e807c3ba4626068a69a2c5dd960dd6c76f3e4d3a3de180af2",
         "swagger-ui.css": "5ed08757e53da3e026d6cbecc61fe5d43585c9560b302d534ad56692519a273d",

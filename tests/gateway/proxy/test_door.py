@@ -173,6 +173,13 @@ class TestHeaders:
         assert second.startswith("00-")
         assert second != trace
 
+    async def test_no_header_reaches_the_upstream_twice(self, house):
+        trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        async with house.http() as http:
+            await http.post("/v1/things", json={}, headers={"traceparent": trace, "x-request-id": "once-only-1"})
+        names = [name for name, _ in house.upstream.seen[0].headers]
+        assert len(names) == len(set(names))
+
     async def test_security_headers_are_on_every_answer_unless_the_service_says_otherwise(self, house):
         async with house.http() as http:
             for path in ("/v1/things", "/v1/nothing", "/livez"):

@@ -157,7 +157,9 @@ class TestDisconnect:
 
     async def test_a_client_that_hangs_up_while_sending_stops_the_upstreams_work(self, house):
         house.upstream.behaviour = endless(house)
-        head = b"POST /v1/customer-imports HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + house.bearer + b"\r\n"
+        head = (
+            b"POST /v1/customer-imports HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + house.bearer + b"\r\n"
+        )
         await hang_up_after(house, head + b"5\r\nabcde\r\n", b"")
         await asyncio.wait_for(house.upstream.cancelled.wait(), 3)
 
@@ -292,7 +294,9 @@ class TestStreaming:
         go_on = asyncio.Event()
 
         async def slowly(scope: Any, receive: Any, send: Any) -> None:
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+            await send(
+                {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}
+            )
             await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
             await go_on.wait()
             await send({"type": "http.response.body", "body": b"data: 2\n\n"})
@@ -306,7 +310,9 @@ class TestStreaming:
 
     async def test_a_stream_of_events_outlives_the_deadline(self, impatient):
         async def ticking(scope: Any, receive: Any, send: Any) -> None:
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+            await send(
+                {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}
+            )
             for _ in range(5):
                 await send({"type": "http.response.body", "body": b": tick\n\n", "more_body": True})
                 await asyncio.sleep(0.12)

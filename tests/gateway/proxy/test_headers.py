@@ -98,3 +98,10 @@ def test_an_answer_loses_what_was_about_our_connection():
         ]
     )
     assert got == [(b"content-type", b"text/plain"), (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")]
+
+
+def test_a_trace_and_a_body_length_are_there_once():
+    trace = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    head = read_head([HOST, (b"traceparent", trace), (b"content-length", b"2"), (b"content-type", b"a/b")])
+    assert head.traceparent == trace
+    assert head.passed == [(b"content-length", b"2"), (b"content-type", b"a/b")]

@@ -77,7 +77,7 @@ async def _fetch(lane: Lane, request: UpstreamRequest, deadline_s: float) -> Par
     body = bytearray()
     async with lane.attempt(request, timeout_s=deadline_s) as response:
         status = status_of_answer(response.status)
-        async for chunk in response.chunks():
+        while chunk := await response.read():
             body += chunk
             if len(body) > _MOST_BYTES:
                 return PartAnswer(PartStatus.UNAVAILABLE)

@@ -31,6 +31,7 @@ ESSENTIAL = "profile"
 
 CUSTOMER_360 = (
     Part(ESSENTIAL, "/v1/customers/{customer}"),
+    Part("value", "/v1/customers/{customer}/value"),
     Part("card", "/v1/customers/{customer}/card"),
     Part("timeline", "/v1/customers/{customer}/timeline?limit=20"),
     Part("consents", "/v1/customers/{customer}/consents"),

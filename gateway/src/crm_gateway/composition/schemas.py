@@ -25,5 +25,5 @@ class CustomerOverviewRead(Read):
     as_of: Instant
     complete: bool = Field(description="Whether every part is there.")
     parts: dict[str, PartRead] = Field(
-        description="By name: profile, card, timeline, consents, deals, orders, tickets, message_pressure."
+        description="By name: profile, value, card, timeline, consents, deals, orders, tickets, message_pressure."
     )

@@ -16,14 +16,14 @@ from crm_gateway.identity.domain.credentials import Credential, CredentialKind, 
 from crm_gateway.identity.log_in import log_in
 from crm_gateway.identity.passwords import hash_password
 from crm_gateway.identity.schemas import (
+    AdminActPage,
+    AdminActRead,
     ApiKeyCreate,
     ApiKeyId,
     ApiKeyPage,
     ApiKeyRead,
     ApiKeyRotate,
     ApiKeySecretRead,
-    AdminActPage,
-    AdminActRead,
     MeRead,
     PasswordSet,
     SessionCreate,

@@ -38,6 +38,7 @@ class Buckets:
 
     def __init__(self, policy: Policy, *, capacity: int = 50_000) -> None:
         self.policy = policy
+        self.policy_header = policy.header
         self._capacity = capacity
         self._rate = policy.quota / policy.window_s
         self._levels: dict[object, tuple[float, float]] = {}

@@ -1,8 +1,8 @@
 """A service in this very process: the same port without sockets, for the all-in-one run and tests."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -12,8 +12,9 @@ from crm_gateway.proxy.upstream import Dropped, UpstreamRequest, UpstreamRespons
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
-AsgiApp: TypeAlias = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+AsgiApp: TypeAlias = Callable[[MutableMapping[str, Any], Receive, Send], Coroutine[Any, Any, None]]
 
+_GRACE_S = 5.0
 _DISCONNECT: Message = {"type": "http.disconnect"}
 
 
@@ -28,6 +29,7 @@ class _Call:
         self._stream = request.body if isinstance(request.body, AsyncIterator) else None
         self._received = False
         self._over = False
+        self._read_all = False
         self._gone = asyncio.Event()
         self._head = asyncio.get_running_loop().create_future()
         self._chunks: asyncio.Queue[tuple[bytes, bool] | None] = asyncio.Queue(maxsize=1)
@@ -76,57 +78,69 @@ class _Call:
         """Waits for the first byte of the answer."""
         await asyncio.shield(self._head)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The answer's body as the application sends it."""
-        while (item := await self._chunks.get()) is not None:
-            chunk, more = item
-            if chunk:
-                yield chunk
-            if not more:
-                return
+    async def read(self) -> bytes:
+        """The next piece of the answer's body as the application sends it."""
+        while not self._read_all:
             if self._over and self._chunks.empty():
-                break
-        raise Dropped("the application ended its answer too early")
+                raise Dropped("the application ended its answer too early")
+            item = await self._chunks.get()
+            if item is not None:
+                chunk, more = item
+                self._read_all = not more
+                if chunk:
+                    return chunk
+        return b""
 
     def leave(self) -> None:
         """Tells the application that nobody listens any more."""
         self._gone.set()
 
 
+class _Exchange:
+    """One request, in a task of its own."""
+
+    __slots__ = ("_call", "_task", "_upstream")
+
+    def __init__(self, upstream: "AsgiUpstream", request: UpstreamRequest) -> None:
+        self._upstream = upstream
+        self._call = _Call(request)
+        run = upstream.app(scope_of(request), self._call.receive, self._call.send)
+        self._task: asyncio.Task[None] = asyncio.create_task(run)
+        self._task.add_done_callback(self._call.ended)
+
+    async def __aenter__(self) -> UpstreamResponse:
+        try:
+            await self._call.head()
+        except BaseException:
+            await self._leave(finished=False)
+            raise
+        return self._call
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        await self._leave(finished=kind is None)
+
+    async def _leave(self, *, finished: bool) -> None:
+        """After a whole answer the application may finish what it does behind it; otherwise it is cancelled."""
+        self._call.leave()
+        if self._task.done():
+            return
+        if finished:
+            _BACKGROUND.add(self._task)
+            self._task.add_done_callback(_BACKGROUND.discard)
+            return
+        self._task.cancel()
+        await asyncio.wait((self._task,), timeout=_GRACE_S)
+
+
 class AsgiUpstream:
     """One service as an ASGI application of this process."""
 
-    def __init__(self, app: AsgiApp, *, grace_s: float = 5.0) -> None:
-        self._app = app
-        self._grace_s = grace_s
+    def __init__(self, app: AsgiApp) -> None:
+        self.app = app
 
-    @asynccontextmanager
-    async def exchange(self, request: UpstreamRequest) -> AsyncGenerator[UpstreamResponse]:
-        """Runs the application in a task of its own; leaving before it has answered in full cancels that task."""
-        call = _Call(request)
-        task = asyncio.create_task(self._run(request, call))
-        task.add_done_callback(call.ended)
-        finished = False
-        try:
-            await call.head()
-            yield call
-            finished = True
-        finally:
-            call.leave()
-            if not task.done():
-                await self._stop(task, finished=finished)
-
-    async def _run(self, request: UpstreamRequest, call: _Call) -> None:
-        await self._app(scope_of(request), call.receive, call.send)
-
-    async def _stop(self, task: "asyncio.Task[None]", *, finished: bool) -> None:
-        """After a whole answer the application may finish what it does behind it; otherwise it is cancelled."""
-        if finished:
-            _BACKGROUND.add(task)
-            task.add_done_callback(_BACKGROUND.discard)
-            return
-        task.cancel()
-        await asyncio.wait((task,), timeout=self._grace_s)
+    def exchange(self, request: UpstreamRequest) -> AbstractAsyncContextManager[UpstreamResponse]:
+        """Runs the application; leaving before it has answered in full cancels it."""
+        return _Exchange(self, request)
 
     async def close(self) -> None:
         """Nothing to give back: the application's own life is its runner's business."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from crm_gateway.proxy.asgi_upstream import Message, Receive
 from crm_gateway.proxy.domain.headers import Inbound
 from crm_gateway.proxy.refusals import Refusal
+from crm_gateway.proxy.upstream import Fate
 
 WHOLE_UP_TO = 64 * 1024
 """Bodies up to this size are read before sending, so that they can be sent twice; larger ones stream and can't."""
@@ -26,9 +27,11 @@ class RequestBody:
             raise too_large(limit)
         self._receive = receive
         self._limit = limit
-        self._length = head.content_length
+        length = head.content_length
+        self.is_small = not head.has_body or (length is not None and length <= WHOLE_UP_TO)
         self._taken = 0
         self.fault: Exception | None = None
+        self.fate = Fate()
         self.read = asyncio.Event()
         if not head.has_body:
             self.read.set()
@@ -37,11 +40,6 @@ class RequestBody:
     def complete(self) -> bool:
         """Whether nothing of it is left to read."""
         return self.read.is_set()
-
-    @property
-    def is_small(self) -> bool:
-        """Whether it is read whole before sending."""
-        return self.complete or (self._length is not None and self._length <= WHOLE_UP_TO)
 
     async def whole(self) -> bytes | None:
         """All of it."""
@@ -63,6 +61,7 @@ class RequestBody:
                 async with self._patience():
                     chunk = await self._next()
             except (ClientGone, Refusal) as error:
+                self.fate.sender_failed = True
                 self.fault = error  # the reader is inside the upstream's client, which would report it as its own
                 raise
             if chunk:

@@ -3,19 +3,17 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from crm_gateway.proxy.body import ClientGone, RequestBody
 from crm_gateway.proxy.domain.headers import Headers, returned
 from crm_gateway.proxy.domain.retries import may_repeat
 from crm_gateway.proxy.exchange import Exchange
+from crm_gateway.proxy.guard import Guard
 from crm_gateway.proxy.lane import FAILING, Lane, LaneClosed
 from crm_gateway.proxy.refusals import Refusal, retry_later
 from crm_gateway.proxy.upstream import Dropped, TimedOut, UpstreamFault, UpstreamRequest, UpstreamResponse
 
-# A request that is answered sooner leaves nothing worth stopping, and spares the task that watches its client.
-_WATCH_AFTER_S = 0.02
 _LEAST_ATTEMPT_S = 0.05
 TIMEOUT_HEADER = b"x-timeout-ms"
 
@@ -45,76 +43,115 @@ async def forward(exchange: Exchange, body: RequestBody, onward: Onward, lane: L
     """
     exchange.upstream = lane.name
     whole = await body.whole() if body.is_small else None
-    repeatable = body.is_small and may_repeat(onward.method, keyed=onward.keyed)
-    watch = _Watch(exchange, body)
+    guard = Guard(body, onward.timeout_s)
     try:
-        async with AsyncExitStack() as stack:
-            response = await _open(exchange, _Attempts(lane, onward, body, whole, repeatable), stack)
-            await _answer(exchange, response, onward.timeout_s)
+        await _Passage(exchange, body, onward, lane, guard, whole).run()
     except asyncio.CancelledError:
-        if watch.client_left:
+        if guard.client_left:
+            guard.forgive()
             raise ClientGone from None
+        if guard.timed_out:
+            guard.forgive()
+            if exchange.status:
+                raise AnswerBroken(f"{lane.name} stalled") from None
+            raise Refusal(504, "upstream_timeout", f"{lane.name} gave no answer in time.") from None
         raise
     finally:
-        watch.stop()
+        guard.stop()
 
 
 @dataclass(slots=True)
-class _Attempts:
+class _Passage:
     """The one or two attempts of a request and what they share."""
 
-    lane: Lane
-    onward: Onward
+    exchange: Exchange
     body: RequestBody
+    onward: Onward
+    lane: Lane
+    guard: Guard
     whole: bytes | None
-    repeatable: bool
 
-    def request(self, remaining_s: float) -> UpstreamRequest:
+    async def run(self) -> None:
+        """Asks, asks again if that is right, and passes the answer on."""
+        self.lane.budget.earn()
+        if not await self._try(last=False):
+            await self._try(last=True)
+
+    async def _try(self, *, last: bool) -> bool:
+        """One attempt; False if another should follow."""
+        exchange = self.exchange
+        exchange.attempts += 1
+        started = time.monotonic()
+        try:
+            async with self.lane.attempt(self._request()) as response:
+                exchange.upstream_s += time.monotonic() - started
+                if self.body.fault is not None:
+                    raise self.body.fault
+                if not last and _asks_again(response) and self._may_again():
+                    return False
+                await self._answer(response)
+                return True
+        except AnswerBroken:
+            raise
+        except UpstreamFault as error:
+            exchange.upstream_s += time.monotonic() - started
+            return self._again_after(error, last=last)
+        except LaneClosed as error:
+            detail = f"{self.lane.name} isn't answering well; it is left in peace for a moment."
+            raise retry_later(503, error.reason, detail, error.retry_after_s) from error
+
+    def _again_after(self, error: UpstreamFault, *, last: bool) -> bool:
+        """False if the attempt that failed so may be repeated.
+
+        Raises:
+            Refusal: it may not.
+        """
+        if self.body.fault is not None:
+            raise self.body.fault from None
+        if not last and not isinstance(error, TimedOut) and self._may_again():
+            return False
+        name = self.lane.name
+        match error:
+            case TimedOut():
+                raise Refusal(504, "upstream_timeout", f"{name} gave no answer in time.") from error
+            case Dropped():
+                raise Refusal(502, "upstream_dropped", f"{name} broke off before it answered.") from error
+            case _:
+                raise retry_later(503, "upstream_unreachable", f"{name} can't be reached now.", 1.0) from error
+
+    def _request(self) -> UpstreamRequest:
         """The request with the time it has left."""
         payload: bytes | AsyncIterator[bytes] | None = self.whole if self.body.is_small else self.body.stream()
-        timeout = (TIMEOUT_HEADER, str(int(remaining_s * 1000)).encode())
+        timeout = (TIMEOUT_HEADER, b"%d" % (self.guard.left_s * 1000))
         headers = [*self.onward.headers, timeout]
-        return UpstreamRequest(
-            self.onward.method, self.onward.target, headers, payload, lambda: self.body.fault is not None
-        )
+        return UpstreamRequest(self.onward.method, self.onward.target, headers, payload, self.body.fate)
 
-    def again(self, left_s: float) -> bool:
-        """Whether a second attempt is safe, affordable and in time."""
-        return self.repeatable and left_s > _LEAST_ATTEMPT_S and self.lane.budget.spend()
+    def _may_again(self) -> bool:
+        """Whether a second attempt is safe, in time and affordable."""
+        safe = self.body.is_small and may_repeat(self.onward.method, keyed=self.onward.keyed)
+        return safe and self.guard.left_s > _LEAST_ATTEMPT_S and self.lane.budget.spend()
 
-
-async def _open(exchange: Exchange, attempts: _Attempts, stack: AsyncExitStack) -> UpstreamResponse:
-    """The answer's head, from the first or the second attempt."""
-    lane = attempts.lane
-    started = time.monotonic()
-    ends = started + attempts.onward.timeout_s
-    lane.budget.earn()
-    try:
-        while True:
-            exchange.attempts += 1
-            left_s = ends - time.monotonic()
-            attempt = lane.attempt(attempts.request(left_s), timeout_s=left_s)
-            try:
-                response = await attempt.__aenter__()
-            except TimedOut as error:
-                raise Refusal(504, "upstream_timeout", f"{lane.name} gave no answer in time.") from error
-            except UpstreamFault as error:
-                if attempts.body.fault is not None:
-                    raise attempts.body.fault from None
-                if exchange.attempts == 1 and attempts.again(ends - time.monotonic()):
-                    continue
-                raise _no_answer(lane, error) from error
-            except LaneClosed as error:
-                raise _closed(lane, error) from error
-            if exchange.attempts == 1 and _asks_again(response) and attempts.again(ends - time.monotonic()):
-                await attempt.__aexit__(None, None, None)
-                continue
-            stack.push_async_exit(attempt)
-            if attempts.body.fault is not None:
-                raise attempts.body.fault
-            return response
-    finally:
-        exchange.upstream_s = time.monotonic() - started
+    async def _answer(self, response: UpstreamResponse) -> None:
+        """Passes the answer on, piece by piece. Only the upstream's silence counts as its delay, not the client's."""
+        exchange, guard = self.exchange, self.guard
+        headers = returned(response.headers)
+        guard.allow(None)
+        await exchange.start(response.status, headers)
+        if exchange.bodyless:
+            await exchange.finish()
+            return
+        idle_s = None if _is_endless(headers) else self.onward.timeout_s
+        try:
+            while True:
+                guard.allow(idle_s)
+                chunk = await response.read()
+                if not chunk:
+                    break
+                guard.allow(None)
+                await exchange.write(chunk)
+        except Dropped as error:
+            raise AnswerBroken(str(error)) from error
+        await exchange.finish()
 
 
 def _asks_again(response: UpstreamResponse) -> bool:
@@ -122,63 +159,5 @@ def _asks_again(response: UpstreamResponse) -> bool:
     return response.status in FAILING and all(name.lower() != b"retry-after" for name, _ in response.headers)
 
 
-def _no_answer(lane: Lane, error: UpstreamFault) -> Refusal:
-    if isinstance(error, Dropped):
-        return Refusal(502, "upstream_dropped", f"{lane.name} broke off before it answered.")
-    return retry_later(503, "upstream_unreachable", f"{lane.name} can't be reached now.", 1.0)
-
-
-def _closed(lane: Lane, error: LaneClosed) -> Refusal:
-    return retry_later(
-        503, error.reason, f"{lane.name} isn't answering well; it is left in peace for a moment.", error.retry_after_s
-    )
-
-
-async def _answer(exchange: Exchange, response: UpstreamResponse, idle_s: float) -> None:
-    headers = returned(response.headers)
-    await exchange.start(response.status, headers)
-    if exchange.bodyless:
-        await exchange.finish()
-        return
-    endless = any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in headers)
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(None if endless else idle_s) as idle:
-            async for chunk in response.chunks():
-                if endless:
-                    await exchange.write(chunk)
-                    continue
-                idle.reschedule(None)  # a slow client is not the upstream's fault
-                await exchange.write(chunk)
-                idle.reschedule(loop.time() + idle_s)
-    except (Dropped, TimeoutError) as error:
-        raise AnswerBroken(str(error)) from error
-    await exchange.finish()
-
-
-class _Watch:
-    """Cancels the request's task when its client hangs up."""
-
-    def __init__(self, exchange: Exchange, body: RequestBody) -> None:
-        self.client_left = False
-        self._body = body
-        self._task = asyncio.current_task()
-        self._watcher: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._begin)
-
-    def _begin(self) -> None:
-        self._watcher = asyncio.get_running_loop().create_task(self._watch())
-
-    async def _watch(self) -> None:
-        await self._body.read.wait()  # until then the body's own reader notices
-        await self._body.gone()
-        self.client_left = True
-        if self._task is not None:
-            self._task.cancel()
-
-    def stop(self) -> None:
-        """The request has ended; nobody needs watching any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._watcher is not None:
-            self._watcher.cancel()
+def _is_endless(headers: Headers) -> bool:
+    return any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in headers)

@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from types import TracebackType
 
-from crm_gateway.proxy.domain.breaker import Breaker, BreakerPolicy, Outcome, Refused
+from crm_gateway.proxy.domain.breaker import Breaker, BreakerPolicy, Outcome, Permit, Refused
 from crm_gateway.proxy.domain.retries import RetryBudget
 from crm_gateway.proxy.upstream import TimedOut, Upstream, UpstreamFault, UpstreamRequest, UpstreamResponse
 
@@ -43,32 +43,76 @@ class Lane:
         self.in_flight = 0
         self._most_in_flight = policy.most_in_flight
 
-    @asynccontextmanager
-    async def attempt(self, request: UpstreamRequest, *, timeout_s: float) -> AsyncGenerator[UpstreamResponse]:
-        """One attempt, counted by the breaker; its head must arrive within `timeout_s`.
+    def attempt(
+        self, request: UpstreamRequest, *, timeout_s: float | None = None
+    ) -> AbstractAsyncContextManager[UpstreamResponse]:
+        """One attempt, counted by the breaker; with `timeout_s` its head must arrive within that time.
 
-        Raises:
+        Raises (on entering):
             LaneClosed: it isn't asked now.
             UpstreamFault: it gave no answer.
         """
+        return _Attempt(self, request, timeout_s)
+
+    def admit(self) -> Permit:
+        """Leave for one more request."""
         if self.in_flight >= self._most_in_flight:
             raise LaneClosed("upstream_busy", 1.0)
         permit = self.breaker.admit(time.monotonic())
         if isinstance(permit, Refused):
             raise LaneClosed("circuit_open", permit.retry_after_s)
         self.in_flight += 1
-        outcome = Outcome.ABANDONED
+        return permit
+
+    def settle(self, permit: Permit, outcome: Outcome) -> None:
+        """The request is over."""
+        self.in_flight -= 1
+        self.breaker.settle(permit, outcome, time.monotonic())
+
+
+class _Attempt:
+    """One request on a lane. A class, not a generator: this is every request's path."""
+
+    __slots__ = ("_exchange", "_lane", "_outcome", "_permit", "_request", "_timeout_s")
+
+    def __init__(self, lane: Lane, request: UpstreamRequest, timeout_s: float | None) -> None:
+        self._lane = lane
+        self._request = request
+        self._timeout_s = timeout_s
+        self._outcome = Outcome.ABANDONED
+
+    async def __aenter__(self) -> UpstreamResponse:
+        self._permit = self._lane.admit()
         try:
-            async with asyncio.timeout(timeout_s) as limit, self.upstream.exchange(request) as response:
-                limit.reschedule(None)
-                outcome = Outcome.FAILURE if response.status in FAILING else Outcome.SUCCESS
-                yield response
-        except TimeoutError as error:
-            outcome = Outcome.FAILURE
-            raise TimedOut(f"{self.name} gave no answer within {timeout_s:.3f} s") from error
-        except UpstreamFault:
-            outcome = Outcome.ABANDONED if request.sender_failed() else Outcome.FAILURE
+            self._exchange = self._lane.upstream.exchange(self._request)
+            response = await self._head()
+        except BaseException as error:
+            self._lane.settle(self._permit, self._judged(error))
             raise
+        self._outcome = Outcome.FAILURE if response.status in FAILING else Outcome.SUCCESS
+        return response
+
+    async def _head(self) -> UpstreamResponse:
+        if self._timeout_s is None:
+            return await self._exchange.__aenter__()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._exchange.__aenter__()
+        except TimeoutError as error:
+            raise TimedOut(f"{self._lane.name} gave no answer in time") from error
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and self._outcome is Outcome.SUCCESS:
+            self._outcome = self._judged(error)
+        try:
+            await self._exchange.__aexit__(kind, error, trace)
         finally:
-            self.in_flight -= 1
-            self.breaker.settle(permit, outcome, time.monotonic())
+            self._lane.settle(self._permit, self._outcome)
+
+    def _judged(self, error: BaseException) -> Outcome:
+        fate = self._request.fate
+        if fate.timed_out or (isinstance(error, UpstreamFault) and not fate.sender_failed):
+            return Outcome.FAILURE
+        return Outcome.ABANDONED

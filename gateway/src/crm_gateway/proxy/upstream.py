@@ -1,8 +1,8 @@
 """The port behind the gateway: something that answers HTTP requests, over sockets or in this process."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from crm_gateway.proxy.domain.headers import Headers
@@ -24,22 +24,23 @@ class TimedOut(UpstreamFault):
     """No answer within the time the request had."""
 
 
-def _never() -> bool:
-    return False
+@dataclass(slots=True)
+class Fate:
+    """How the asking side ended, for whoever judges the upstream: neither is a success, only one is its fault."""
+
+    sender_failed: bool = False
+    timed_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """One request as it goes on. `target` is the encoded path and query, unchanged; `body` is whole or a stream.
-
-    `sender_failed` tells whether the stream ended by its sender's fault (too long, gone): no fault of the upstream's.
-    """
+    """One request as it goes on. `target` is the encoded path and query, unchanged; `body` is whole or a stream."""
 
     method: str
     target: bytes
     headers: Headers
     body: bytes | AsyncIterator[bytes] | None
-    sender_failed: Callable[[], bool] = _never
+    fate: Fate = field(default_factory=Fate)
 
 
 class UpstreamResponse(Protocol):
@@ -55,8 +56,8 @@ class UpstreamResponse(Protocol):
         """All headers, as sent."""
         ...
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body, undecoded, as it arrives; reading slowly slows the sender.
+    async def read(self) -> bytes:
+        """The next piece of the body, undecoded, as it arrives; empty at its end. Reading slowly slows the sender.
 
         Raises:
             Dropped: it ended too early.

@@ -24,7 +24,17 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
 
-_STAFF = frozenset({"customers:read", "consents:read", "segments:read", "me:read", "operations:read", "operations:write"})
+_STAFF = frozenset(
+    {
+        "customers:read",
+        "consents:read",
+        "segments:read",
+        "purchases:read",
+        "me:read",
+        "operations:read",
+        "operations:write",
+    }
+)
 _SELLER = _STAFF | {
     "customers:write",
     "consents:write",
@@ -35,6 +45,8 @@ _SELLER = _STAFF | {
     "products:read",
     "pipelines:read",
     "payments:read",
+    "expenses:read",
+    "expenses:write",
     "tickets:read",
     "interactions:read",
     "messages:read",
@@ -52,6 +64,9 @@ _MARKETER = _STAFF | {
     "messages:*",
     "suppressions:*",
     "governance:read",
+    "providers:read",
+    "expenses:read",
+    "expenses:write",
     "leads:read",
     "leads:write",
     "deals:read",

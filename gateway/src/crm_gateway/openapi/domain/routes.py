@@ -4,7 +4,7 @@ Paths are matched decoded, as the services' own router matches them, while the e
 the gateway and the service can't see two different routes in one request.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,14 +63,9 @@ class RouteTable:
     def find(self, method: str, path: str) -> Route | frozenset[str]:
         """The route of a request; otherwise the methods that this path knows (none: there is no such path)."""
         known: set[str] = set()
-        segments = path.split("/")
-        for node in _reached(self._root, segments, 1):
-            route = node.routes.get(method)
-            if route is None and method == "HEAD":
-                route = node.routes.get("GET")
-            if route is not None:
-                return route
-            known.update(node.routes)
+        found = _walk(self._root, path.split("/"), 1, method, known)
+        if found is not None:
+            return found
         if "GET" in known:
             known.add("HEAD")
         return frozenset(known)
@@ -83,16 +78,24 @@ def _child(node: _Node, segment: str) -> _Node:
     return node.literals.setdefault(segment, _Node())
 
 
-def _reached(node: _Node, segments: list[str], position: int) -> Iterator[_Node]:
+def _walk(node: _Node, segments: list[str], position: int, method: str, known: set[str]) -> Route | None:
+    """The route below `node`, a literal segment first; methods of routes that only differ in method go to `known`."""
     if position == len(segments):
-        yield node
-        return
+        route = node.routes.get(method)
+        if route is None and method == "HEAD":
+            route = node.routes.get("GET")
+        if route is None:
+            known.update(node.routes)
+        return route
     segment = segments[position]
     literal = node.literals.get(segment)
     if literal is not None:
-        yield from _reached(literal, segments, position + 1)
+        route = _walk(literal, segments, position + 1, method, known)
+        if route is not None:
+            return route
     if node.parameter is not None and segment:
-        yield from _reached(node.parameter, segments, position + 1)
+        return _walk(node.parameter, segments, position + 1, method, known)
+    return None
 
 
 def routes_of(merged: Document) -> list[Route]:

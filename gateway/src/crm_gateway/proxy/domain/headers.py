@@ -63,34 +63,8 @@ class Inbound:
     passed: Headers
 
 
-def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Inbound:
-    """Checks a request's headers (names in lower case) and sorts them.
-
-    Raises:
-        HeaderFault: absent, repeated or malformed where that would let two servers read two requests.
-        HeadTooLarge: over 100 headers or 32 KiB.
-    """
-    found: dict[bytes, bytes] = {}
-    passed: Headers = []
-    size = count = 0
-    for name, value in headers:
-        count += 1
-        size += len(name) + len(value) + 4
-        if name in _SINGLE:
-            if name in found and name != b"connection":
-                raise HeaderFault("header_repeated", f"The header {name.decode('latin-1')} may be sent only once.")
-            found[name] = value if name not in found else found[name] + b"," + value
-        if name not in HOP_BY_HOP and name not in _OURS and not name.startswith(_OURS_PREFIXES):
-            passed.append((name, value))
-    if count > MOST_HEADERS or size > MOST_HEADER_BYTES:
-        raise HeadTooLarge("headers_too_large", "At most 100 headers and 32 KiB of them are taken.")
-    connection = found.get(b"connection")
-    if connection is not None:
-        passed = without_named(passed, connection)
-    return _inbound(found, passed)
-
-
-_SINGLE = frozenset(
+_SINGLE, _KEPT = 1, 2
+_ONCE = frozenset(
     {
         b"host",
         b"authorization",
@@ -103,6 +77,42 @@ _SINGLE = frozenset(
         b"content-type",
     }
 )
+_STAYING = HOP_BY_HOP | _OURS | {b"traceparent"}  # the trace is sent on by itself, the client's or a new one
+_TREATMENTS = {name: _SINGLE * (name in _ONCE) | _KEPT * (name in _STAYING) for name in _ONCE | _STAYING}
+"""One look-up a header: whether it may come only once, and whether it stays here."""
+
+
+def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Inbound:
+    """Checks a request's headers (names in lower case) and sorts them.
+
+    Raises:
+        HeaderFault: absent, repeated or malformed where that would let two servers read two requests.
+        HeadTooLarge: over 100 headers or 32 KiB.
+    """
+    found: dict[bytes, bytes] = {}
+    passed: Headers = []
+    size = count = 0
+    for header in headers:
+        name, value = header
+        count += 1
+        size += len(name) + len(value) + 4
+        treatment = _TREATMENTS.get(name)
+        if treatment is None:
+            if name[:2] != b"x-" or not name.startswith(_OURS_PREFIXES):
+                passed.append(header)
+            continue
+        if treatment & _SINGLE:
+            if name in found and name != b"connection":
+                raise HeaderFault("header_repeated", f"The header {name.decode('latin-1')} may be sent only once.")
+            found[name] = value if name not in found else found[name] + b"," + value
+        if not treatment & _KEPT:
+            passed.append(header)
+    if count > MOST_HEADERS or size > MOST_HEADER_BYTES:
+        raise HeadTooLarge("headers_too_large", "At most 100 headers and 32 KiB of them are taken.")
+    connection = found.get(b"connection")
+    if connection is not None:
+        passed = without_named(passed, connection)
+    return _inbound(found, passed)
 
 
 def _inbound(found: dict[bytes, bytes], passed: Headers) -> Inbound:
