@@ -1,6 +1,7 @@
 """The sales service in the hands of its tests."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -67,3 +68,39 @@ def get(http: httpx.AsyncClient) -> Post:
 def code_of(answer: httpx.Response) -> tuple[int, str]:
     """Status and code of a refusal."""
     return answer.status_code, answer.json()["code"]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A price book and what is sold by it."""
+
+    book: dict[str, Any]
+    products: dict[str, str]
+
+    def line(self, sku: str, quantity: str = "1", **fields: Any) -> dict[str, Any]:
+        return {"product_id": self.products[sku], "quantity": quantity, **fields}
+
+
+@pytest.fixture
+def open_shop(http: httpx.AsyncClient, post: Post) -> Callable[..., Awaitable[Shop]]:
+    """Makes a price book and products with prices: `await open_shop({"A": "10.00"}, tax_rate="0.2")`."""
+
+    async def do(prices: dict[str, str], *, tax_rate: str = "0", **book: Any) -> Shop:
+        fields = {"rounding": "half_up", "tax_rounding": "per_line", "valid_from": "2020-01-01", "currency": "EUR"}
+        made = await post("/v1/price-books", {"name": "List", **fields, **book})
+        products = {
+            sku: (await post("/v1/products", {"sku": sku, "name": f"Thing {sku}", "tax_rate": tax_rate}))["id"]
+            for sku in prices
+        }
+        listed = [
+            {"product_id": products[sku], "unit_price": price, "valid_from": "2020-01-01"}
+            for sku, price in prices.items()
+        ]
+        answer = await http.put(f"/v1/price-books/{made['id']}/prices", json={"prices": listed})
+        assert answer.status_code == 200, answer.text
+        return Shop(book=made, products=products)
+
+    return do
+
+
+OpenShop = Callable[..., Awaitable[Shop]]
