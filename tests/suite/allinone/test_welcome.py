@@ -6,7 +6,7 @@ from crm_suite.allinone.welcome import Addresses, curl_lines, welcome
 from crm_suite.tenancy import Access
 
 ADDRESSES = Addresses("http://127.0.0.1:8080", "http://127.0.0.1:8025", "127.0.0.1:1025")
-ACCESS = Access.new("corkscrew", "Corkscrew Records", "a-b-c")
+ACCESS = Access.new("corkscrew", "Corkscrew Records")
 
 
 def shown(width: int) -> str:

@@ -15,13 +15,13 @@ app = typer.Typer(
 
 
 @app.command()
-def up() -> None:
+def up(*, quiet: Annotated[bool, typer.Option(help="No table at the end of the start.")] = False) -> None:
     """Run the whole suite in this process until Ctrl-C. PORT, HOST and CRM_HOME change where; data is kept."""
     from crm_suite.allinone.up import CannotStart, Wish  # noqa: PLC0415
     from crm_suite.allinone.up import up as run  # noqa: PLC0415
 
     try:
-        run(Console(), Wish.from_environment())
+        run(Console(), Wish.from_environment(table=not quiet))
     except CannotStart as reason:
         _complain(str(reason))
 
@@ -32,10 +32,10 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed tells the same story.")] = 1,
 ) -> None:
     """Play the closed loop on real purchase data, through the gateway (starts the suite if none is running)."""
-    from crm_suite.demo.play import CannotPlay, play  # noqa: PLC0415
+    from crm_suite.demo.play import CannotPlay, Wish, play  # noqa: PLC0415
 
     try:
-        play(Console(), customers=customers, seed=seed)
+        play(Console(), Wish(customers, seed))
     except CannotPlay as reason:
         _complain(str(reason))
 

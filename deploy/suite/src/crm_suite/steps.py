@@ -41,6 +41,9 @@ class Steps:
 
     @contextmanager
     def _shown(self, name: str, total: int | None, note: Note) -> Generator[None]:
+        if not self.console.is_terminal:
+            yield
+            return
         if total is None:
             with self.console.status(name):
                 yield

@@ -1,5 +1,6 @@
 """Opening a tenant: the operator's act that comes before anybody can log in, so no route of the gateway offers it."""
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,8 +26,9 @@ class Access:
     api_key: str
 
     @classmethod
-    def new(cls, slug: str, name: str, password: str) -> "Access":
+    def new(cls, slug: str, name: str) -> "Access":
         key = new_credential(CredentialKind.API_KEY, new_id())
+        password = "-".join(secrets.token_hex(3) for _ in range(3))
         return cls(slug, name, f"admin@{slug}.example.com", password, key.text)
 
 

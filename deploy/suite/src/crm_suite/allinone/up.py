@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import secrets
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
@@ -143,7 +142,7 @@ def kept_access(home: Home) -> Access:
     kept = home.recall("access")
     if kept is not None:
         return Access(**kept)
-    access = Access.new(TENANT, TENANT_NAME, password="-".join(secrets.token_hex(3) for _ in range(3)))
+    access = Access.new(TENANT, TENANT_NAME)
     home.remember("access", asdict(access))
     return access
 

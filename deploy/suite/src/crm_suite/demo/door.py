@@ -1,6 +1,7 @@
 """An HTTP client of the gateway: the only way the demo touches the suite."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -52,10 +53,13 @@ class Door:
         given = {name: value for name, value in parameters.items() if value is not None}
         return _content(await self._send("GET", path, params=given))
 
-    async def post(self, path: str, body: Any = None, *, key: str | None = None) -> Any:
-        """`key` makes a repeat harmless: the second answer is the first one's."""
-        headers = {"idempotency-key": key} if key else {}
-        return _content(await self._send("POST", path, content=orjson.dumps(body or {}), headers=headers))
+    async def post(self, path: str, body: Any = None, *, version: int | None = None) -> Any:
+        """Every POST carries a key of its own, so that a repeat after a 503 is answered, not done twice."""
+        headers = {"idempotency-key": secrets.token_hex(16)}
+        if version is not None:
+            headers["if-match"] = f'"{version}"'
+        content = orjson.dumps(body) if body is not None else b""
+        return _content(await self._send("POST", path, content=content, headers=headers))
 
     async def put(self, path: str, body: Any) -> Any:
         return _content(await self._send("PUT", path, content=orjson.dumps(body)))

@@ -20,6 +20,7 @@ class Figures:
     accepted: int = 0
     failed: int = 0
     suppressed: int = 0
+    excluded: int = 0
     campaign_cost: Decimal = Decimal(0)
     clicks: int = 0
     replies: int = 0
@@ -34,6 +35,7 @@ class Figures:
     revenue: Decimal = Decimal(0)
     interactions: int = 0
     answered: int = 0
+    cards: int = 0
     abandoned: int = 0
     tickets: int = 0
     solved: int = 0

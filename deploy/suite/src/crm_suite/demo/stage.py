@@ -45,8 +45,12 @@ class Stage:
     figures: Figures
     doors: AsyncExitStack
     url: str
+    tenant: str
     staff: dict[str, list[Member]] = field(default_factory=dict[str, list[Member]])
+    phones: dict[int, str] = field(default_factory=dict[int, str])
+    """Of those who will call."""
     customer_ids: dict[int, str] = field(default_factory=dict[int, str])
+    products: dict[str, str] = field(default_factory=dict[str, str])
     segment_id: str = ""
     campaign_id: str = ""
     pipeline_id: str = ""
@@ -54,6 +58,10 @@ class Stage:
     def member(self, role: str) -> Member:
         """The first of a role."""
         return self.staff[role][0]
+
+    @property
+    def callers(self) -> list[int]:
+        return sorted(self.phones)
 
     @property
     def number_of(self) -> dict[str, int]:

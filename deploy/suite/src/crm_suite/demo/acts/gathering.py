@@ -1,9 +1,11 @@
 """Act one: who our customers are, what they allowed us, and what they bought."""
 
+from collections import Counter
 from datetime import UTC, datetime, time
 from typing import Any
 
 from crm_suite.demo.people import Person
+from crm_suite.demo.phones import fictional_phone
 from crm_suite.demo.purchases import CURRENCY, Purchase
 from crm_suite.demo.stage import SOURCE, Stage, in_bulk
 
@@ -14,8 +16,9 @@ PURPOSE = "marketing"
 async def gather(stage: Stage) -> None:
     """Import customers, consents and purchases, in bulk."""
     numbers = sorted(stage.people)
+    stage.phones = phones_of_callers(stage)
     with stage.steps.step("customers imported", total=len(numbers)) as note:
-        items = [customer(stage.people[number]) for number in numbers]
+        items = [customer(stage.people[number], stage.phones.get(number)) for number in numbers]
         outcomes = await in_bulk(stage.admin, "/v1/customers/bulk", items, note)
         stage.customer_ids = {number: outcome["id"] for number, outcome in zip(numbers, outcomes, strict=True)}
         stage.figures.customers = len(outcomes)
@@ -32,8 +35,27 @@ async def gather(stage: Stage) -> None:
         note.text = f"{len(items):,} worth {CURRENCY} {stage.figures.turnover:,.0f}"
 
 
-def customer(person: Person) -> dict[str, Any]:
+def phones_of_callers(stage: Stage) -> dict[int, str]:
+    """Who is going to call, and from which number: one customer in forty, at least eight, at most sixty."""
+    count = min(max(len(stage.people) // 40, 8), 60, len(stage.people))
+    calling = sorted(stage.people, key=lambda number: stage.chance.share("calls", number))[:count]
+    nth = Counter[str]()
+    phones: dict[int, str] = {}
+    for number in calling:
+        country = stage.people[number].country
+        phones[number] = fictional_phone(country, nth[country])
+        nth[country] += 1
+    return phones
+
+
+def customer(person: Person, phone: str | None) -> dict[str, Any]:
     postal = f"{person.street}, {person.postal_code} {person.city}"
+    points: list[dict[str, Any]] = [
+        {"channel": "email", "value": person.email, "preferred": True},
+        {"channel": "postal", "value": postal},
+    ]
+    if phone:
+        points.append({"channel": "phone", "value": phone})
     return {
         "kind": "person",
         "category": "consumer",
@@ -45,10 +67,7 @@ def customer(person: Person) -> dict[str, Any]:
         "source": SOURCE,
         "external_source": SOURCE,
         "external_id": person.reference,
-        "contact_points": [
-            {"channel": "email", "value": person.email, "preferred": True},
-            {"channel": "postal", "value": postal},
-        ],
+        "contact_points": points,
     }
 
 

@@ -1,0 +1,142 @@
+"""`crm demo`: finds or starts a suite, opens a tenant of its own, and plays the acts in order."""
+
+import asyncio
+import os
+import secrets
+import sys
+import time
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from rich.console import Console
+
+from crm_shared.clock import SystemClock
+from crm_suite.allinone.home import Home
+from crm_suite.demo.acts.campaigning import campaign
+from crm_suite.demo.acts.gathering import gather
+from crm_suite.demo.acts.knowing import know
+from crm_suite.demo.acts.moving_in import move_in
+from crm_suite.demo.acts.selling import sell
+from crm_suite.demo.acts.serving import serve
+from crm_suite.demo.chance import Chance
+from crm_suite.demo.door import Door, Refused, TookTooLong, eventually
+from crm_suite.demo.figures import Figures
+from crm_suite.demo.people import make_person
+from crm_suite.demo.purchases import LogMissing, choose_customers, find_log, move_to, read_log
+from crm_suite.demo.stage import Stage
+from crm_suite.steps import Steps
+
+_UP_WITHIN_S = 60
+_STOP_WITHIN_S = 30
+
+
+class CannotPlay(Exception):
+    """The demo can't be played; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Theatre:
+    """Where a suite runs, and an administrator's key to a tenant that is empty yet."""
+
+    url: str
+    mail: str
+    tenant: str
+    api_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How large, and which of all possible stories."""
+
+    customers: int
+    seed: int
+
+
+def play(console: Console, wish: Wish) -> None:
+    """Play the whole demo.
+
+    Raises:
+        CannotPlay: with a sentence for the person who typed the command.
+    """
+    try:
+        asyncio.run(_play(console, wish))
+    except (LogMissing, TookTooLong, Refused, ValueError) as reason:
+        raise CannotPlay(str(reason)) from reason
+
+
+async def _play(console: Console, wish: Wish) -> None:
+    started = time.monotonic()
+    find_log()
+    home = Home.chosen()
+    async with running_suite(home, console) as theatre:
+        await perform(theatre, wish, console)
+        console.print(f"\nPlayed in {time.monotonic() - started:.0f} s.", style="bold")
+
+
+async def perform(theatre: Theatre, wish: Wish, console: Console) -> Figures:
+    """All acts, on a tenant that is empty yet."""
+    now = SystemClock().now()
+    chance = Chance(wish.seed)
+    log = read_log(find_log())
+    chosen = set(choose_customers(log, wish.customers))
+    purchases = [one for one in move_to(log, now.date() - timedelta(days=1)) if one.customer in chosen]
+    async with AsyncExitStack() as doors:
+        stage = Stage(
+            admin=await doors.enter_async_context(Door.opened(theatre.url, theatre.api_key)),
+            mail=await doors.enter_async_context(Door.opened(theatre.mail, "")),
+            chance=chance,
+            now=now,
+            purchases=purchases,
+            people={number: make_person(number, chance) for number in chosen},
+            steps=Steps(console),
+            figures=Figures(),
+            doors=doors,
+            url=theatre.url,
+            tenant=theatre.tenant,
+        )
+        for act in (move_in, gather, know, campaign, sell, serve):
+            await act(stage)
+        return stage.figures
+
+
+@asynccontextmanager
+async def running_suite(home: Home, console: Console) -> AsyncGenerator[Theatre]:
+    """The suite that runs on this folder; if there is none, one of our own for the time of the demo."""
+    if home.is_locked():
+        yield await _new_tenant(home)
+        return
+    home.folder.mkdir(parents=True, exist_ok=True)
+    with (home.folder / "demo-suite.log").open("ab") as log:
+        # Not in our process group: Ctrl-C stops the demo, and the demo stops the suite.
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "crm_suite", "up", "--quiet"),
+            env=os.environ | {"PORT": os.environ.get("PORT", "0")},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        with Steps(console).step("suite started"):
+            theatre = await _new_tenant(home, process)
+        yield theatre
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await asyncio.wait_for(process.wait(), _STOP_WITHIN_S)
+
+
+async def _new_tenant(home: Home, process: asyncio.subprocess.Process | None = None) -> Theatre:
+    async def announced() -> dict[str, str] | None:
+        if process is not None and process.returncode is not None:
+            raise CannotPlay(f"The suite did not start; see {home.folder / 'demo-suite.log'}.")
+        running = home.running()
+        return running if running and "url" in running else None
+
+    running = await eventually("the suite to start", announced, within_s=_UP_WITHIN_S)
+    from crm_suite.allinone.operator import open_tenant  # noqa: PLC0415
+
+    access = await open_tenant(home, f"demo-{secrets.token_hex(3)}", "Corkscrew Records")
+    return Theatre(running["url"], running["mail"], access.slug, access.api_key)
