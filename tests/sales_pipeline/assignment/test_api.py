@@ -4,10 +4,10 @@ from collections import Counter
 from uuid import UUID
 
 import httpx
+from tests.sales_pipeline.conftest import Post, code_of
 
 from crm_shared.ids import new_id, public_id
 from crm_shared.testing.kit import ServiceKit
-from tests.sales_pipeline.conftest import Post, code_of
 
 
 def lead() -> dict[str, object]:

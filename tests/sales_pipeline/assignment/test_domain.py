@@ -41,7 +41,7 @@ draws = st.builds(
 
 
 @given(draw=draws, shuffle=st.randoms(use_true_random=False))
-def test_the_same_draw_gives_the_same_seller_in_whatever_order_candidates_are_listed(draw: Draw, shuffle) -> None:  # noqa: ANN001
+def test_the_same_draw_gives_the_same_seller_in_whatever_order_candidates_are_listed(draw: Draw, shuffle) -> None:
     listed = list(draw.candidates)
     shuffle.shuffle(listed)
     assert choose(draw) == choose(replace(draw, candidates=tuple(listed)))
