@@ -244,6 +244,45 @@ def upgrade() -> None:
     info={'tenant': True, 'across': ()}
     )
     op.create_index('ix_open_item_customer_id', 'open_item', ['tenant_id', 'customer_id'], unique=False)
+    op.create_table('segment',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('name_folded', sa.Text(collation='C'), nullable=False),
+    sa.Column('description', sa.Text(), nullable=True),
+    sa.Column('kind', sa.Text(collation='C'), nullable=False),
+    sa.Column('rule', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('materialised_rule', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    sa.Column('materialised_version', sa.Integer(), nullable=False),
+    sa.Column('materialised_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('members', sa.BigInteger(), nullable=False),
+    sa.Column('operation_id', sa.Uuid(), nullable=True),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_segment')),
+    sa.UniqueConstraint('tenant_id', 'name_folded', name='uq_segment_name'),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_table('segment_member',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('segment_id', sa.Uuid(), nullable=False),
+    sa.Column('customer_id', sa.Uuid(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=False),
+    sa.Column('entered_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'segment_id', 'customer_id', name=op.f('pk_segment_member')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_index('ix_segment_member_customer_id', 'segment_member', ['tenant_id', 'customer_id', 'segment_id'], unique=False)
+    op.create_table('segment_use',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('segment_id', sa.Uuid(), nullable=False),
+    sa.Column('used_by', sa.Text(collation='C'), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'segment_id', 'used_by', name=op.f('pk_segment_use')),
+    info={'tenant': True, 'across': ()}
+    )
     op.create_table('timeline_entry',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -317,6 +356,9 @@ def upgrade() -> None:
     op.build_wall('lifecycle_transition')
     op.build_wall('money_fact')
     op.build_wall('open_item')
+    op.build_wall('segment')
+    op.build_wall('segment_member')
+    op.build_wall('segment_use')
     op.build_wall('timeline_entry')
     op.build_wall('value_draft')
     op.build_wall('value_rating')
@@ -333,6 +375,10 @@ def downgrade() -> None:
     op.drop_index('ix_timeline_entry_touch', table_name='timeline_entry', postgresql_where=sa.text('is_touch'))
     op.drop_index('ix_timeline_entry_customer_id', table_name='timeline_entry')
     op.drop_table('timeline_entry')
+    op.drop_table('segment_use')
+    op.drop_index('ix_segment_member_customer_id', table_name='segment_member')
+    op.drop_table('segment_member')
+    op.drop_table('segment')
     op.drop_index('ix_open_item_customer_id', table_name='open_item')
     op.drop_table('open_item')
     op.drop_index('uq_money_fact_external_id', table_name='money_fact')

@@ -18,6 +18,11 @@ from crm_customer.lifecycle.timers import TIMERS as LIFECYCLE_TIMERS
 from crm_customer.metadata import metadata
 from crm_customer.parties import api as parties
 from crm_customer.parties.events import CustomerRegistered, CustomerUpdated
+from crm_customer.segments import api as segments
+from crm_customer.segments.events import SegmentEntered, SegmentExited, SegmentMaterialised
+from crm_customer.segments.jobs import JOBS as SEGMENTS_JOBS
+from crm_customer.segments.projections import PROJECTIONS as SEGMENTS_PROJECTIONS
+from crm_customer.segments.timers import TIMERS as SEGMENTS_TIMERS
 from crm_customer.timeline import api as timeline
 from crm_customer.timeline.events import AnswerRecorded
 from crm_customer.timeline.projections import PROJECTIONS as TIMELINE_PROJECTIONS
@@ -61,5 +66,13 @@ SERVICE = Service(
             events=[LifecycleChanged],
         ),
         Slice("value", routers=[value.router, value.customer_router], jobs=VALUE_JOBS, events=[ValueRated]),
+        Slice(
+            "segments",
+            routers=[segments.router, segments.customer_router],
+            projections=SEGMENTS_PROJECTIONS,
+            timers=SEGMENTS_TIMERS,
+            jobs=SEGMENTS_JOBS,
+            events=[SegmentEntered, SegmentExited, SegmentMaterialised],
+        ),
     ],
 )

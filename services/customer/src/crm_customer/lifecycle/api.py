@@ -10,11 +10,11 @@ from crm_customer.lifecycle import commands, queries
 from crm_customer.lifecycle.schemas import (
     Evaluation,
     LifecycleRead,
+    LifecycleStepRead,
     RulesIn,
     RulesRead,
     StateCounts,
     StepPage,
-    StepRead,
     WhatIf,
 )
 from crm_customer.lifecycle.store import Transition
@@ -78,4 +78,4 @@ async def of_customer(customer_id: CustomerId, call: Reading) -> Response:
 @customer_router.get("/transitions", response_model=StepPage)
 async def transitions(customer_id: CustomerId, call: Reading, filters: Annotated[PageQuery, Query()]) -> Response:
     """The steps of a customer's way, the latest first."""
-    return await call.page(_steps, filters, customer_id, answer=StepRead.of, key=lambda step: (step.id,))
+    return await call.page(_steps, filters, customer_id, answer=LifecycleStepRead.of, key=lambda step: (step.id,))

@@ -111,7 +111,7 @@ class LifecycleRead(Read):
         return cls(customer_id=standing.customer_id, state=standing.state, reason=standing.reason, since=standing.since)
 
 
-class StepRead(Read):
+class LifecycleStepRead(Read):
     """One step of a customer's way."""
 
     id: str
@@ -124,7 +124,7 @@ class StepRead(Read):
     recorded_at: Instant
 
     @classmethod
-    def of(cls, step: Transition) -> "StepRead":
+    def of(cls, step: Transition) -> "LifecycleStepRead":
         """The client's view."""
         return cls(
             id=public_id("lcs", step.id),
@@ -141,4 +141,4 @@ class StepRead(Read):
 class StepPage(Page):
     """A page of a customer's way."""
 
-    items: list[StepRead]
+    items: list[LifecycleStepRead]

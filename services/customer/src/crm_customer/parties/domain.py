@@ -44,7 +44,7 @@ class Category(StrEnum):
     PUBLIC_INTEREST = "public_interest"
 
 
-class Channel(StrEnum):
+class ContactChannel(StrEnum):
     """A way to reach a party."""
 
     EMAIL = "email"
@@ -66,7 +66,7 @@ class Status(StrEnum):
 class ContactPoint:
     """One normalised way to reach a party; `folded` is what equal points have in common."""
 
-    channel: Channel
+    channel: ContactChannel
     value: str
     folded: str
     preferred: bool = False
@@ -75,7 +75,7 @@ class ContactPoint:
     valid_until: date | None = None
 
     @property
-    def key(self) -> tuple[Channel, str]:
+    def key(self) -> tuple[ContactChannel, str]:
         """What makes two points the same."""
         return self.channel, self.folded
 
@@ -90,7 +90,7 @@ class ContactPoint:
 class TypedPoint:
     """A contact point as somebody typed it, not yet normalised."""
 
-    channel: Channel
+    channel: ContactChannel
     value: str
     preferred: bool = False
     verified: bool = False
@@ -168,13 +168,17 @@ def named(display_name: str | None, given_name: str | None, family_name: str | N
 
 def search_text(profile: Profile) -> str:
     """The one folded text in which a search looks."""
-    points = (point.folded for point in profile.contact_points if point.channel in (Channel.EMAIL, Channel.PHONE))
+    points = (
+        point.folded
+        for point in profile.contact_points
+        if point.channel in (ContactChannel.EMAIL, ContactChannel.PHONE)
+    )
     return " ".join((fold(profile.display_name), *points, fold(profile.external_id or ""))).strip()
 
 
 _PERSON_WEIGHTS = {"given_name": 1, "family_name": 1, "language": 1, "country": 1, "birth_date": 1, "time_zone": 1}
 _ORGANISATION_WEIGHTS = {"display_name": 2, "language": 1, "country": 1, "time_zone": 1, "owner": 1}
-_CHANNEL_WEIGHTS = {Channel.EMAIL: 2, Channel.PHONE: 1, Channel.POSTAL: 1}
+_CHANNEL_WEIGHTS = {ContactChannel.EMAIL: 2, ContactChannel.PHONE: 1, ContactChannel.POSTAL: 1}
 
 
 def completeness(profile: Profile) -> int:
@@ -222,8 +226,8 @@ def plain(value: Any) -> Any:
 def carried_over(old: Sequence[ContactPoint], new: Sequence[ContactPoint]) -> tuple[ContactPoint, ...]:
     """`new` points without repetition, verified where the same point already was; at most one preferred per channel."""
     verified = {point.key for point in old if point.verified}
-    result: dict[tuple[Channel, str], ContactPoint] = {}
-    preferred: set[Channel] = set()
+    result: dict[tuple[ContactChannel, str], ContactPoint] = {}
+    preferred: set[ContactChannel] = set()
     for point in new:
         if point.key in result:
             continue

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from crm_customer.parties.domain import Channel, Customer, Profile
+from crm_customer.parties.domain import ContactChannel, Customer, Profile
 from crm_shared.events import EventPayload
 from crm_shared.fields import Instant
 
@@ -31,7 +31,7 @@ class ContactPointFact(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    channel: Channel
+    channel: ContactChannel
     value: str
     preferred: bool
     verified: bool

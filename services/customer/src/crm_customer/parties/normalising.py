@@ -6,7 +6,7 @@ from functools import lru_cache
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
-from crm_customer.parties.domain import Channel, ContactPoint, TypedPoint, fold
+from crm_customer.parties.domain import ContactChannel, ContactPoint, TypedPoint, fold
 from crm_shared.errors import FieldError, Invalid
 
 
@@ -38,18 +38,18 @@ def contact_points(points: Sequence[TypedPoint], *, country: str | None) -> tupl
     return tuple(result)
 
 
-def normalised(channel: Channel, value: str, *, country: str | None) -> tuple[str, str]:
+def normalised(channel: ContactChannel, value: str, *, country: str | None) -> tuple[str, str]:
     """The value to keep and its folded form; a phone number without a country code is read as one of `country`.
 
     Raises:
         NotReachable: the text is no contact point of this channel.
     """
     match channel:
-        case Channel.EMAIL:
+        case ContactChannel.EMAIL:
             return _email(value)
-        case Channel.PHONE | Channel.FAX:
+        case ContactChannel.PHONE | ContactChannel.FAX:
             return _phone(value, country)
-        case Channel.POSTAL | Channel.SOCIAL | Channel.DEVICE:
+        case ContactChannel.POSTAL | ContactChannel.SOCIAL | ContactChannel.DEVICE:
             return _plain(value)
 
 

@@ -14,7 +14,7 @@ from crm_customer.parties.commands.records import Outcome, Registration, Upserte
 from crm_customer.parties.domain import (
     MAX_CONTACT_POINTS,
     Category,
-    Channel,
+    ContactChannel,
     ContactPoint,
     Customer,
     Kind,
@@ -50,7 +50,7 @@ Attributes = dict[Annotated[str, Field(max_length=48)], Any]
 class ContactPointIn(Strict):
     """A way to reach the customer, as typed; it is normalised."""
 
-    channel: Channel
+    channel: ContactChannel
     value: Line
     preferred: bool = False
     verified: bool = False
@@ -164,7 +164,7 @@ class CustomerUpdate(Strict):
 class ContactPointRead(Read):
     """A normalised way to reach the customer."""
 
-    channel: Annotated[str, extensible(Channel)]
+    channel: Annotated[str, extensible(ContactChannel)]
     value: str
     preferred: bool
     verified: bool
@@ -307,7 +307,7 @@ class AuditPage(Page):
 class Verification(Strict):
     """The contact point that has been proven."""
 
-    channel: Channel
+    channel: ContactChannel
     value: Line
 
 

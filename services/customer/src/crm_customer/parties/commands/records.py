@@ -10,7 +10,7 @@ from crm_customer.attributes import store as attributes
 from crm_customer.attributes.domain import checked
 from crm_customer.parties.domain import (
     MAX_CONTACT_POINTS,
-    Channel,
+    ContactChannel,
     ContactPoint,
     Customer,
     Profile,
@@ -145,7 +145,7 @@ async def upsert(tx: Tx, viewer: Viewer, data: Registration, *, now: datetime) -
 
 
 async def verify(
-    tx: Tx, viewer: Viewer, customer_id: UUID, channel: Channel, folded: str, *, now: datetime
+    tx: Tx, viewer: Viewer, customer_id: UUID, channel: ContactChannel, folded: str, *, now: datetime
 ) -> Customer:
     """Mark a contact point as proven to reach the customer.
 

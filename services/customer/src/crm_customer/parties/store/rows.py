@@ -9,7 +9,7 @@ from uuid import UUID
 from crm_customer.parties.domain import (
     Category,
     Change,
-    Channel,
+    ContactChannel,
     ContactPoint,
     Customer,
     Kind,
@@ -36,7 +36,7 @@ class AuditEntry:
 def to_point(item: Mapping[str, Any]) -> ContactPoint:
     """A contact point as the record holds it."""
     return ContactPoint(
-        channel=Channel(item["channel"]),
+        channel=ContactChannel(item["channel"]),
         value=item["value"],
         folded=item["folded"],
         preferred=item["preferred"],

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, func, literal, select, union_all
 
-from crm_customer.parties.domain import Channel, fold
+from crm_customer.parties.domain import ContactChannel, fold
 from crm_customer.parties.tables import contact_key, customer
 from crm_shared.db.pool import Tx
 
@@ -35,7 +35,7 @@ def _exact(wanted: str, limit: int) -> Select[tuple[UUID]]:
         .where(k.channel == channel, k.folded >= text, k.folded < text + _TOP)
         .order_by(k.folded)
         .limit(limit)
-        for channel, text in ((Channel.EMAIL.value, wanted), (Channel.PHONE.value, _phone_prefix(wanted)))
+        for channel, text in ((ContactChannel.EMAIL.value, wanted), (ContactChannel.PHONE.value, _phone_prefix(wanted)))
         if text
     ]
     digits = wanted.removeprefix("c-")

@@ -1,0 +1,1 @@
+"""Segments as clients send and see them."""
