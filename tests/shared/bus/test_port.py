@@ -86,6 +86,17 @@ class TestPublish:
         (got,) = await everything(bus, names.topic())
         assert len(got.value) == 950_000
 
+    async def test_cancelled_by_its_caller_disturbs_no_other_publisher(self, bus: Bus, names: Names) -> None:
+        await bus.ensure_topics(names.topics(1))
+        await bus.publish(records(names.topic(), [0]))
+        publishing = [asyncio.create_task(bus.publish(records(names.topic(), [n], keys=50))) for n in range(1, 41)]
+        await asyncio.sleep(0)
+        for task in publishing[::2]:
+            task.cancel()
+        results = await asyncio.wait_for(asyncio.gather(*publishing, return_exceptions=True), 10)
+        assert results[1::2] == [None] * 20
+        assert {0, *range(2, 41, 2)} <= set(numbers_of(await everything(bus, names.topic())))
+
     async def test_nothing_is_a_batch_too(self, bus: Bus) -> None:
         await bus.publish([])
 

@@ -42,14 +42,13 @@ class Effects:
 
     async def _without_erased(self, tx: Tx, steps: Sequence[Step]) -> list[Step]:
         """Leave out what speaks of an erased person, so that a late receipt recreates nobody."""
-        ids = {id(step): _ids(step.envelope) for step in steps}
-        gone = await erased_among(tx, set[UUID]().union(*ids.values()))
-        kept = [step for step in steps if step.envelope.type.endswith(ERASED) or not (ids[id(step)] & gone)]
-        for step in kept:
+        for step in steps:
             if step.envelope.type.endswith(ERASED):
                 await mark_erased(tx, step.envelope.aggregate_id, now=self._clock.now())
                 await blank_mentions(tx, step.envelope.subject)
-        return kept
+        ids = {id(step): _ids(step.envelope) for step in steps}
+        gone = await erased_among(tx, set[UUID]().union(*ids.values()))
+        return [step for step in steps if step.envelope.type.endswith(ERASED) or not (ids[id(step)] & gone)]
 
     async def _project(self, tx: Tx, envelopes: Sequence[Envelope]) -> None:
         by_type: dict[str, list[Envelope]] = {}

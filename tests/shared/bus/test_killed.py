@@ -1,0 +1,85 @@
+"""A service killed by SIGKILL at random points loses nothing and applies nothing twice, over every adapter."""
+
+import asyncio
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from crm_shared.ids import new_id
+from crm_shared.testing.bus import Line, until
+
+SERVICE = Path(__file__).with_name("service_to_kill.py")
+KILLS = 6
+
+
+class Killed:
+    """Processes of one service, one after the other."""
+
+    def __init__(self, line: Line, bus_url: str) -> None:
+        self.line = line
+        self.tenant = new_id()
+        self.items = [new_id() for _ in range(12)]
+        self._bus_url = bus_url
+
+    async def start(self, seed: str) -> "subprocess.Popen[bytes]":
+        urls = self.line.urls
+        ids = ",".join(map(str, self.items))
+        arguments = [urls[0].worker, urls[1].worker, self._bus_url, self.line.aggregate, str(self.tenant), ids, seed]
+        process = subprocess.Popen([sys.executable, str(SERVICE), *arguments], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        assert await asyncio.to_thread(process.stdout.readline) == b"up\n"
+        return process
+
+    async def kill(self, process: "subprocess.Popen[bytes]") -> None:
+        process.send_signal(signal.SIGKILL)
+        await asyncio.to_thread(process.wait)
+        assert process.stdout is not None
+        process.stdout.close()
+
+    async def committed(self) -> Counter[tuple[UUID, int]]:
+        rows = await self.line.ask(0, "SELECT aggregate_id, number FROM committed")
+        return Counter((row["aggregate_id"], row["number"]) for row in rows)
+
+
+@pytest.fixture
+async def killed(line: Line, bus_url: str) -> Killed:
+    admin = await asyncpg.connect(line.urls[0].admin)
+    await admin.execute("CREATE TABLE committed (aggregate_id uuid, number bigint); GRANT ALL ON committed TO PUBLIC")
+    await admin.close()
+    return Killed(line, bus_url)
+
+
+async def test_the_ledger_of_effects_is_exact(killed: Killed, request: pytest.FixtureRequest) -> None:
+    chance = random.Random(request.node.name)
+    for nth in range(KILLS):
+        process = await killed.start(str(nth + 1))
+        await asyncio.sleep(chance.uniform(0.05, 1.2))  # the point of the kill, not a wait for something
+        await killed.kill(process)
+    process = await killed.start("")
+    committed = await killed.committed()
+
+    async def quiet() -> bool:
+        return len(await killed.line.ledger()) >= committed.total() and await killed.line.outbox_empty()
+
+    await until(quiet, within_s=60)
+    await killed.kill(process)
+    assert committed.total() > 50 * KILLS
+    ledger = await killed.line.ledger()
+    assert Counter((item, number) for item, _, number in ledger) == committed
+    sequences: dict[UUID, list[int]] = defaultdict(list)
+    for item, seq, _ in ledger:
+        sequences[item].append(seq)
+    assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in sequences.values())
+    assert await killed.line.ask(1, "SELECT 1 FROM consumer_key WHERE parked_at IS NOT NULL") == []
+    assert await killed.line.ask(1, "SELECT 1 FROM parked") == []
+    sums: Counter[UUID] = Counter()
+    for item, _, number in ledger:
+        sums[item] += number
+    assert await killed.line.balances() == sums
