@@ -86,9 +86,7 @@ class TestDoubleOffer:
         await floor.call("chat")
         await floor.dispatch()
         (offer,) = await floor.desk(agent)
-        answers = await asyncio.gather(
-            *(floor.http.post(f"/v1/reservations/{offer['id']}/accept") for _ in range(6))
-        )
+        answers = await asyncio.gather(*(floor.http.post(f"/v1/reservations/{offer['id']}/accept") for _ in range(6)))
         assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409, 409, 409]
         assert len(await floor.facts("interaction.answered")) == 1
 

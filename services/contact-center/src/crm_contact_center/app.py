@@ -16,6 +16,10 @@ from crm_contact_center.routing.api import reservations as routing_reservations
 from crm_contact_center.routing.dispatcher import dispatch_loop
 from crm_contact_center.routing.reactions import REACTIONS as ROUTING_REACTIONS
 from crm_contact_center.routing.timers import TIMERS as ROUTING_TIMERS
+from crm_contact_center.tickets import api as tickets_api
+from crm_contact_center.tickets.events import EVENTS as TICKET_EVENTS
+from crm_contact_center.tickets.reactions import REACTIONS as TICKET_REACTIONS
+from crm_contact_center.tickets.timers import TIMERS as TICKET_TIMERS
 from crm_shared.runtime.service import Service, Slice
 
 SERVICE = Service(
@@ -36,6 +40,13 @@ SERVICE = Service(
             events=[AgentStateChanged],
         ),
         Slice("interactions", routers=[interactions_api.router], events=INTERACTION_EVENTS),
+        Slice(
+            "tickets",
+            routers=[tickets_api.router, tickets_api.sla],
+            reactions=TICKET_REACTIONS,
+            timers=TICKET_TIMERS,
+            events=TICKET_EVENTS,
+        ),
         Slice(
             "routing",
             routers=[

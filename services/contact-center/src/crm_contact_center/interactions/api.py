@@ -11,14 +11,14 @@ from crm_contact_center.interactions.schemas import (
     DemandCreate,
     DemandRead,
     HappeningRead,
-    HistoryFilter,
-    HistoryPage,
     InteractionDetail,
     InteractionFilter,
+    InteractionHistoryFilter,
+    InteractionHistoryPage,
     InteractionPage,
     InteractionRead,
     InteractionUpdate,
-    Saying,
+    MessageCreate,
     page_key,
 )
 from crm_contact_center.references import InteractionId
@@ -53,10 +53,10 @@ async def change(
     )
 
 
-@router.get("/{interaction_id}/events", response_model=HistoryPage)
+@router.get("/{interaction_id}/events", response_model=InteractionHistoryPage)
 async def events(
     interaction_id: InteractionId,
-    filters: Annotated[HistoryFilter, Query()],
+    filters: Annotated[InteractionHistoryFilter, Query()],
     call: Annotated[Call, needs("interactions:read")],
 ) -> Response:
     """What happened, in order: messages, holds, transfers, dispositions."""
@@ -67,7 +67,7 @@ async def events(
 
 @router.post("/{interaction_id}/messages", status_code=201, response_model=HappeningRead)
 async def say(
-    interaction_id: InteractionId, body: Saying, call: Annotated[Call, needs("interactions:write")]
+    interaction_id: InteractionId, body: MessageCreate, call: Annotated[Call, needs("interactions:write")]
 ) -> Response:
     """Add a message, a note, a key press or where a recording lies."""
     return await call.write(commands.say, interaction_id, Happening(body.kind), body.body(), answer=HappeningRead.of)

@@ -10,14 +10,14 @@ from crm_contact_center.customers.domain import fold
 from crm_contact_center.interactions import store
 from crm_contact_center.interactions.domain import (
     REPEAT_WITHIN,
-    InteractionChannel,
     Direction,
     Happening,
     HistoryEntry,
     Interaction,
+    InteractionChannel,
+    InteractionState,
     Leg,
     Participant,
-    State,
     check_connected,
     check_live,
 )
@@ -60,7 +60,7 @@ async def start(tx: Tx, viewer: Viewer, data: NewInteraction, *, now: datetime) 
         subject=data.subject,
         customer_id=customer_id,
         recognised=data.customer_id is None and customer_id is not None,
-        state=State.OPEN,
+        state=InteractionState.OPEN,
         queue_id=None,
         agent_id=None,
         started_at=now,
@@ -181,7 +181,7 @@ async def connect(tx: Tx, current: Interaction, agent_id: UUID, reservation_id: 
     """An agent comes in."""
     await store.begin_leg(tx, Leg(new_id(), current.id, agent_id, reservation_id, now, None, 0, None))
     await store.join(tx, current.id, Participant("agent", None, agent_id, None, now, None))
-    return replace(current, state=State.CONNECTED, agent_id=agent_id, answered_at=current.answered_at or now)
+    return replace(current, state=InteractionState.CONNECTED, agent_id=agent_id, answered_at=current.answered_at or now)
 
 
 async def disconnect(tx: Tx, current: Interaction, reason: str, *, now: datetime) -> tuple[Interaction, Leg | None]:

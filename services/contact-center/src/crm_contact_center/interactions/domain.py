@@ -33,7 +33,7 @@ class Direction(StrEnum):
     OUTBOUND = "outbound"
 
 
-class State(StrEnum):
+class InteractionState(StrEnum):
     """Where a conversation stands."""
 
     OPEN = "open"
@@ -43,7 +43,7 @@ class State(StrEnum):
     ABANDONED = "abandoned"
 
 
-LIVE = frozenset({State.OPEN, State.QUEUED, State.CONNECTED})
+LIVE = frozenset({InteractionState.OPEN, InteractionState.QUEUED, InteractionState.CONNECTED})
 
 
 class Happening(StrEnum):
@@ -83,7 +83,7 @@ class Interaction:
     customer_id: UUID | None
     recognised: bool
     """Whether the customer was found by the address, not named by the sender."""
-    state: State
+    state: InteractionState
     queue_id: UUID | None
     agent_id: UUID | None
     started_at: datetime
@@ -151,5 +151,5 @@ def check_connected(interaction: Interaction) -> None:
     Raises:
         Conflict: none is.
     """
-    if interaction.state is not State.CONNECTED:
+    if interaction.state is not InteractionState.CONNECTED:
         raise Conflict("No agent is in this interaction.", code="interaction_not_connected")

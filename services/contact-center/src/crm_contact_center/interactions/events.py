@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar
 
-from crm_contact_center.interactions.domain import InteractionChannel, Direction
+from crm_contact_center.interactions.domain import Direction, InteractionChannel
 from crm_contact_center.references import AgentId, CustomerId, InteractionId, QueueId
 from crm_shared.events import EventPayload
 from crm_shared.fields import Instant, extensible

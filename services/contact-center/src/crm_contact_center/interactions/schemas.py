@@ -6,14 +6,14 @@ from typing import Annotated, Any, Self
 from pydantic import Field
 
 from crm_contact_center.interactions.domain import (
-    InteractionChannel,
     Direction,
     Happening,
     HistoryEntry,
     Interaction,
+    InteractionChannel,
+    InteractionState,
     Leg,
     Participant,
-    State,
 )
 from crm_contact_center.references import AgentId, CustomerId, DemandId, InteractionId, QueueId, ReservationId
 from crm_shared.fields import Instant, Read, Strict, extensible
@@ -31,7 +31,7 @@ class InteractionUpdate(Strict):
     subject: Subject | None = None
 
 
-class Saying(Strict):
+class MessageCreate(Strict):
     """Something said, typed, noted or recorded in a conversation."""
 
     kind: Annotated[str, Field(pattern="^(message|note|key_press|recording)$")] = "message"
@@ -68,7 +68,7 @@ class InteractionRead(Read):
     subject: str | None
     customer_id: CustomerId | None
     recognised: bool
-    state: Annotated[str, extensible(State)]
+    state: Annotated[str, extensible(InteractionState)]
     queue_id: QueueId | None
     agent_id: AgentId | None
     started_at: Instant
@@ -164,18 +164,18 @@ class InteractionPage(Page):
 
 class InteractionFilter(PageQuery):
     customer_id: CustomerId | None = None
-    state: State | None = None
+    state: InteractionState | None = None
     channel: InteractionChannel | None = None
     direction: Direction | None = None
     queue_id: QueueId | None = None
     agent_id: AgentId | None = None
 
 
-class HistoryPage(Page):
+class InteractionHistoryPage(Page):
     items: list[HappeningRead]
 
 
-class HistoryFilter(PageQuery):
+class InteractionHistoryFilter(PageQuery):
     """A transcript has no filters."""
 
 

@@ -9,14 +9,14 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, func, insert, select, tuple_, update
 
 from crm_contact_center.interactions.domain import (
-    InteractionChannel,
     Direction,
     Happening,
     HistoryEntry,
     Interaction,
+    InteractionChannel,
+    InteractionState,
     Leg,
     Participant,
-    State,
 )
 from crm_contact_center.interactions.tables import (
     interaction,
@@ -291,7 +291,7 @@ def read(row: Record) -> Interaction:
     values: dict[str, Any] = {name: row[name] for name in FIELDS}
     values["channel"] = InteractionChannel(row["channel"])
     values["direction"] = Direction(row["direction"])
-    values["state"] = State(row["state"])
+    values["state"] = InteractionState(row["state"])
     return Interaction(**values)
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from crm_contact_center.agents.domain import AgentState
 from crm_contact_center.agents.schemas import Level, SkillName, Skills
 from crm_contact_center.interactions.commands import NewInteraction
-from crm_contact_center.interactions.domain import InteractionChannel, Direction
+from crm_contact_center.interactions.domain import Direction, InteractionChannel
 from crm_contact_center.interactions.schemas import Address, Subject, Words
 from crm_contact_center.references import AgentId, CalendarId, CustomerId, InteractionId, QueueId, ReservationId
 from crm_contact_center.routing.commands.intake import Wish
@@ -23,7 +23,7 @@ Priority = Annotated[int, Field(ge=-100, le=100)]
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
 
 
-class Step(Strict):
+class QueueStep(Strict):
     """From `after_s` seconds after queueing on, these levels hold instead; null drops a skill."""
 
     after_s: Annotated[int, Field(ge=1, le=86_400)]
@@ -41,7 +41,7 @@ class QueueCreate(Strict):
     channels: list[InteractionChannel] = Field([], max_length=10)
     addresses: list[Address] = Field([], max_length=200)
     requirements: Skills = {}
-    steps: list[Step] = Field([], max_length=20)
+    steps: list[QueueStep] = Field([], max_length=20)
     strategy: RoutingStrategy = RoutingStrategy.LONGEST_IDLE
     priority: Priority = 0
     language_level: Level | None = None
@@ -74,7 +74,7 @@ class QueueRead(Read):
     channels: list[str]
     addresses: list[str]
     requirements: dict[str, int]
-    steps: list[Step]
+    steps: list[QueueStep]
     strategy: Annotated[str, extensible(RoutingStrategy)]
     priority: int
     language_level: int | None
@@ -92,7 +92,7 @@ class QueueRead(Read):
     def of(cls, queue: Queue) -> Self:
         fields: dict[str, Any] = {name: getattr(queue, name) for name in cls.model_fields}
         fields["steps"] = [
-            Step(after_s=step.after_s, relax=dict(step.relax), boost_s=step.boost_s) for step in queue.steps
+            QueueStep(after_s=step.after_s, relax=dict(step.relax), boost_s=step.boost_s) for step in queue.steps
         ]
         fields |= {"channels": list(queue.channels), "addresses": list(queue.addresses)}
         return cls(**fields)
@@ -145,7 +145,7 @@ class InteractionCreate(Strict):
         return Wish(self.queue_id, self.priority, self.skills, self.preferred_agent)
 
 
-class Enqueue(Strict):
+class InteractionEnqueue(Strict):
     """How an open interaction is to be queued."""
 
     queue_id: QueueId | None = None
@@ -157,7 +157,7 @@ class Enqueue(Strict):
         return Wish(self.queue_id, self.priority, self.skills, self.preferred_agent)
 
 
-class Transfer(Strict):
+class InteractionTransfer(Strict):
     """Where the customer goes on to; with `keep_place` the wait so far counts there."""
 
     queue_id: QueueId | None = None
@@ -170,19 +170,19 @@ class Transfer(Strict):
         return Wish(self.queue_id, self.priority, self.skills, self.agent_id)
 
 
-class Ending(Strict):
+class InteractionEnd(Strict):
     """How the conversation came out."""
 
     disposition: str | None = Field(None, min_length=1, max_length=100)
 
 
-class Refusal(Strict):
+class ReservationReject(Strict):
     """Why the agent doesn't take the offer."""
 
     reason: str | None = Field(None, min_length=1, max_length=200)
 
 
-class StateChange(Strict):
+class AgentStateChange(Strict):
     """What the agent does now: `available`, `break` or `offline`."""
 
     state: AgentState
@@ -229,7 +229,7 @@ class ReservationFilter(PageQuery):
     live: bool = Field(False, description="Only those that take capacity now.")
 
 
-def _rules(given: dict[str, Any], steps: list[Step]) -> dict[str, Any]:
+def _rules(given: dict[str, Any], steps: list[QueueStep]) -> dict[str, Any]:
     rules = dict(given)
     if "steps" in rules:
         rules["steps"] = tuple(step.to_domain() for step in steps)

@@ -9,7 +9,14 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, insert, literal_column, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from crm_contact_center.tickets.domain.cases import Happening, HistoryEntry, Kind, Priority, State, Ticket
+from crm_contact_center.tickets.domain.cases import (
+    Happening,
+    HistoryEntry,
+    Ticket,
+    TicketKind,
+    TicketPriority,
+    TicketState,
+)
 from crm_contact_center.tickets.domain.policies import BUILT_IN, Clock, Policy, Target
 from crm_contact_center.tickets.tables import sla_notice, sla_policy, ticket, ticket_counter, ticket_event
 from crm_shared.db.pool import Record, Tx
@@ -57,7 +64,13 @@ _INSERT_POLICY = insert(sla_policy).values(
     {name: bindparam(name) for name in ("tenant_id", *_POLICY_FIELDS, "current", "made_at")}
 )
 _OUTDATE = update(sla_policy).where(_p.id == bindparam("i")).values(current=0)
-_WORKING_STATES = [State.OPEN, State.REOPENED, State.PENDING_CUSTOMER, State.PENDING_DEPARTMENT, State.PENDING_SUPPLIER]
+_WORKING_STATES = [
+    TicketState.OPEN,
+    TicketState.REOPENED,
+    TicketState.PENDING_CUSTOMER,
+    TicketState.PENDING_DEPARTMENT,
+    TicketState.PENDING_SUPPLIER,
+]
 _SCRUB = (
     update(ticket)
     .where(any_param(_t.customer_id, "ids"))
@@ -275,9 +288,9 @@ async def scrub(tx: Tx, customer_ids: Collection[UUID]) -> None:
 
 def _read(row: Record) -> Ticket:
     values: dict[str, Any] = {name: row[name] for name in _FIELDS}
-    values["kind"] = Kind(row["kind"])
-    values["priority"] = Priority(row["priority"])
-    values["state"] = State(row["state"])
+    values["kind"] = TicketKind(row["kind"])
+    values["priority"] = TicketPriority(row["priority"])
+    values["state"] = TicketState(row["state"])
     return Ticket(**values)
 
 
@@ -290,12 +303,12 @@ def _policy(row: Record) -> Policy:
         id=row["id"],
         version=row["version"],
         name=row["name"],
-        kind=Kind(row["kind"]) if row["kind"] else None,
-        priority=Priority(row["priority"]) if row["priority"] else None,
+        kind=TicketKind(row["kind"]) if row["kind"] else None,
+        priority=TicketPriority(row["priority"]) if row["priority"] else None,
         value_group=row["value_group"],
         channel=row["channel"],
         targets={Clock(clock): Target(**target) for clock, target in row["targets"].items()},
-        pauses=None if row["pauses"] is None else frozenset(State(state) for state in row["pauses"]),
+        pauses=None if row["pauses"] is None else frozenset(TicketState(state) for state in row["pauses"]),
         warn_at=row["warn_percent"] / 100,
         calendar_id=row["calendar_id"],
         calendar_version=row["calendar_version"],

@@ -8,7 +8,13 @@ from crm_contact_center.interactions.schemas import InteractionRead
 from crm_contact_center.references import InteractionId
 from crm_contact_center.routing import queries
 from crm_contact_center.routing.commands import conversations, intake
-from crm_contact_center.routing.schemas import Ending, Enqueue, WaitExplanationRead, InteractionCreate, Transfer
+from crm_contact_center.routing.schemas import (
+    InteractionCreate,
+    InteractionEnd,
+    InteractionEnqueue,
+    InteractionTransfer,
+    WaitExplanationRead,
+)
 from crm_shared.http.call import Call, needs
 from crm_shared.http.router import Router
 
@@ -23,7 +29,7 @@ async def start(body: InteractionCreate, call: Annotated[Call, needs("interactio
 
 @router.post("/{interaction_id}/enqueue", response_model=InteractionRead)
 async def enqueue(
-    interaction_id: InteractionId, body: Enqueue, call: Annotated[Call, needs("interactions:write")]
+    interaction_id: InteractionId, body: InteractionEnqueue, call: Annotated[Call, needs("interactions:write")]
 ) -> Response:
     """Have an open conversation wait for an agent."""
     return await call.write(intake.enqueue, interaction_id, body.wish(), answer=InteractionRead.of)
@@ -37,7 +43,7 @@ async def abandon(interaction_id: InteractionId, call: Annotated[Call, needs("in
 
 @router.post("/{interaction_id}/end", response_model=InteractionRead)
 async def end(
-    interaction_id: InteractionId, body: Ending, call: Annotated[Call, needs("interactions:write")]
+    interaction_id: InteractionId, body: InteractionEnd, call: Annotated[Call, needs("interactions:write")]
 ) -> Response:
     """The conversation is over; its agent wraps up."""
     return await call.write(conversations.end, interaction_id, body.disposition, answer=InteractionRead.of)
@@ -45,7 +51,7 @@ async def end(
 
 @router.post("/{interaction_id}/transfer", response_model=InteractionRead)
 async def transfer(
-    interaction_id: InteractionId, body: Transfer, call: Annotated[Call, needs("interactions:write")]
+    interaction_id: InteractionId, body: InteractionTransfer, call: Annotated[Call, needs("interactions:write")]
 ) -> Response:
     """Pass the customer on to another queue or to a colleague."""
     return await call.write(

@@ -10,11 +10,11 @@ from crm_contact_center.references import AgentId, ReservationId
 from crm_contact_center.routing import queries
 from crm_contact_center.routing.commands import conversations, presence
 from crm_contact_center.routing.schemas import (
-    Refusal,
+    AgentStateChange,
     ReservationFilter,
     ReservationPage,
     ReservationRead,
-    StateChange,
+    ReservationReject,
 )
 from crm_contact_center.routing.store import reservations as store
 from crm_shared.http.call import Call, needs
@@ -25,7 +25,9 @@ desk = Router(prefix="/v1/agents", tag="agents")
 
 
 @desk.post("/{agent_id}/state", response_model=AgentRead)
-async def set_state(agent_id: AgentId, body: StateChange, call: Annotated[Call, needs("agents:write")]) -> Response:
+async def set_state(
+    agent_id: AgentId, body: AgentStateChange, call: Annotated[Call, needs("agents:write")]
+) -> Response:
     """An agent comes, pauses or goes; an offer in progress is taken back and made to somebody else."""
     return await call.write(
         presence.set_state,
@@ -73,7 +75,7 @@ async def accept(reservation_id: ReservationId, call: Annotated[Call, needs("age
 
 @router.post("/{reservation_id}/reject", response_model=ReservationRead)
 async def reject(
-    reservation_id: ReservationId, body: Refusal, call: Annotated[Call, needs("agents:write")]
+    reservation_id: ReservationId, body: ReservationReject, call: Annotated[Call, needs("agents:write")]
 ) -> Response:
     """The agent doesn't take it: the customer keeps the place, and others are asked."""
     return await call.write(conversations.reject, reservation_id, body.reason, answer=ReservationRead.at(call.now))

@@ -10,7 +10,7 @@ from uuid import UUID
 from crm_contact_center.changes.store import Subject, note
 from crm_contact_center.interactions import commands as interactions
 from crm_contact_center.interactions import store as interaction_store
-from crm_contact_center.interactions.domain import Happening, Interaction, State, check_connected, check_live
+from crm_contact_center.interactions.domain import Happening, Interaction, InteractionState, check_connected, check_live
 from crm_contact_center.interactions.events import InteractionAnswered, InteractionEnded, InteractionTransferred
 from crm_contact_center.routing.commands import intake
 from crm_contact_center.routing.commands.intake import Wish
@@ -85,9 +85,9 @@ async def end(tx: Tx, viewer: Viewer, interaction_id: UUID, disposition: str | N
     check_live(current)
     talk_s, hold_s = 0.0, 0
     agent_id = current.agent_id
-    if current.state is State.QUEUED:
+    if current.state is InteractionState.QUEUED:
         await intake.leave_queue(tx, current, VisitState.WITHDRAWN, now=now)
-    elif current.state is State.CONNECTED:
+    elif current.state is InteractionState.CONNECTED:
         current = await _finish_leg(tx, current, "ended", now=now)
     for leg in await interaction_store.legs(tx, interaction_id):
         hold_s += leg.hold_s
@@ -98,7 +98,7 @@ async def end(tx: Tx, viewer: Viewer, interaction_id: UUID, disposition: str | N
         "talk_s": talk_s,
         "hold_s": hold_s,
     }
-    over = replace(current, state=State.ENDED, agent_id=agent_id, ended_at=now, disposition=disposition)
+    over = replace(current, state=InteractionState.ENDED, agent_id=agent_id, ended_at=now, disposition=disposition)
     over = await interactions.record(tx, over, Happening.ENDED, actor=viewer.subject, now=now, body=body)
     interactions.emit(tx, InteractionEnded, over, now, talk_s=talk_s, hold_s=float(hold_s), disposition=disposition)
     await interaction_store.leave(tx, interaction_id, None, now)

@@ -11,7 +11,7 @@ from crm_contact_center.customers import store as customers
 from crm_contact_center.interactions import commands as interactions
 from crm_contact_center.interactions import store as interaction_store
 from crm_contact_center.interactions.commands import NewInteraction
-from crm_contact_center.interactions.domain import Direction, Happening, Interaction, State, check_live
+from crm_contact_center.interactions.domain import Direction, Happening, Interaction, InteractionState, check_live
 from crm_contact_center.interactions.events import InteractionAbandoned, InteractionQueued
 from crm_contact_center.routing.commands.release import give_back
 from crm_contact_center.routing.domain.queues import LAST_AGENT_WITHIN, Queue, ReservationState, Visit, VisitState
@@ -57,7 +57,7 @@ async def enqueue(tx: Tx, viewer: Viewer, interaction_id: UUID, wish: Wish, *, n
     """
     current = await interactions.locked(tx, interaction_id)
     check_live(current)
-    if current.state is not State.OPEN:
+    if current.state is not InteractionState.OPEN:
         raise Conflict(f"The interaction is {current.state} already.", code="interaction_not_open")
     queue = await _responsible(tx, current, wish)
     if queue is None:
@@ -74,7 +74,7 @@ async def abandon(tx: Tx, viewer: Viewer, interaction_id: UUID, *, now: datetime
     """
     current = await interactions.locked(tx, interaction_id)
     check_live(current)
-    if current.state is not State.QUEUED:
+    if current.state is not InteractionState.QUEUED:
         raise Conflict("The interaction doesn't wait for an agent; end it instead.", code="interaction_not_queued")
     visit = await leave_queue(tx, current, VisitState.ABANDONED, now=now)
     waited_s = (now - visit.entered_at).total_seconds() if visit else 0.0
@@ -82,7 +82,7 @@ async def abandon(tx: Tx, viewer: Viewer, interaction_id: UUID, *, now: datetime
     gone = await interactions.record(tx, current, Happening.ABANDONED, actor="customer", now=now, body=body)
     interactions.emit(tx, InteractionAbandoned, current, now, wait_s=waited_s)
     await interaction_store.leave(tx, current.id, None, now)
-    return await interaction_store.save(tx, replace(gone, state=State.ABANDONED, ended_at=now))
+    return await interaction_store.save(tx, replace(gone, state=InteractionState.ABANDONED, ended_at=now))
 
 
 async def leave_queue(tx: Tx, current: Interaction, how: VisitState, *, now: datetime) -> Visit | None:
@@ -110,7 +110,7 @@ async def wait_in(
         "service_level_s": visit.service_level_s,
         "place_at": visit.place_at.isoformat(),
     }
-    queued = replace(current, state=State.QUEUED, queue_id=queue.id, agent_id=None)
+    queued = replace(current, state=InteractionState.QUEUED, queue_id=queue.id, agent_id=None)
     queued = await interactions.record(tx, queued, Happening.QUEUED, actor=viewer.subject, now=now, body=body)
     interactions.emit(tx, InteractionQueued, queued, now)
     await note(tx, Subject.VISIT, [visit.id])

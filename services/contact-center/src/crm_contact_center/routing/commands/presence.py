@@ -10,7 +10,7 @@ from crm_contact_center.agents.commands import PRESENCE
 from crm_contact_center.agents.domain import Agent, AgentState, check_state
 from crm_contact_center.changes.store import Subject, note
 from crm_contact_center.interactions import commands as interactions
-from crm_contact_center.interactions.domain import Happening, State
+from crm_contact_center.interactions.domain import Happening, InteractionState
 from crm_contact_center.routing.commands import intake
 from crm_contact_center.routing.commands.conversations import WRAP_UP, close
 from crm_contact_center.routing.commands.intake import Wish
@@ -116,7 +116,11 @@ async def _requeue(tx: Tx, seen: Reservation, *, now: datetime) -> None:
     """A conversation whose agent vanished waits again, in the place of its first wait."""
     current = await interactions.locked(tx, seen.interaction_id)
     talked = await reservations.lock(tx, seen.id)
-    if talked is None or talked.state is not ReservationState.ACCEPTED or current.state is not State.CONNECTED:
+    if (
+        talked is None
+        or talked.state is not ReservationState.ACCEPTED
+        or current.state is not InteractionState.CONNECTED
+    ):
         return
     apart, leg = await interactions.disconnect(tx, current, "agent_lost", now=now)
     await reservations.move(

@@ -9,7 +9,7 @@ from uuid import UUID
 from crm_shared.errors import Conflict
 
 
-class Kind(StrEnum):
+class TicketKind(StrEnum):
     """What the customer wants."""
 
     QUERY = "query"
@@ -20,7 +20,7 @@ class Kind(StrEnum):
     SERVICE_REQUEST = "service_request"
 
 
-class Priority(StrEnum):
+class TicketPriority(StrEnum):
     """How much it matters."""
 
     LOW = "low"
@@ -29,7 +29,7 @@ class Priority(StrEnum):
     URGENT = "urgent"
 
 
-class State(StrEnum):
+class TicketState(StrEnum):
     """Whose turn it is, or how it ended."""
 
     OPEN = "open"
@@ -58,16 +58,16 @@ class Happening(StrEnum):
     CLOSED = "closed"
 
 
-PENDING = frozenset({State.PENDING_CUSTOMER, State.PENDING_DEPARTMENT, State.PENDING_SUPPLIER})
-WORKING = frozenset({State.OPEN, State.REOPENED}) | PENDING
+PENDING = frozenset({TicketState.PENDING_CUSTOMER, TicketState.PENDING_DEPARTMENT, TicketState.PENDING_SUPPLIER})
+WORKING = frozenset({TicketState.OPEN, TicketState.REOPENED}) | PENDING
 """States in which somebody still owes the customer an answer, or the customer us."""
 
-_MOVES: dict[State, frozenset[State]] = {
-    State.OPEN: PENDING | {State.SOLVED, State.CLOSED},
-    State.REOPENED: PENDING | {State.SOLVED, State.CLOSED},
-    **{state: (PENDING - {state}) | {State.OPEN, State.SOLVED, State.CLOSED} for state in PENDING},
-    State.SOLVED: frozenset({State.REOPENED, State.CLOSED}),
-    State.CLOSED: frozenset(),
+_MOVES: dict[TicketState, frozenset[TicketState]] = {
+    TicketState.OPEN: PENDING | {TicketState.SOLVED, TicketState.CLOSED},
+    TicketState.REOPENED: PENDING | {TicketState.SOLVED, TicketState.CLOSED},
+    **{state: (PENDING - {state}) | {TicketState.OPEN, TicketState.SOLVED, TicketState.CLOSED} for state in PENDING},
+    TicketState.SOLVED: frozenset({TicketState.REOPENED, TicketState.CLOSED}),
+    TicketState.CLOSED: frozenset(),
 }
 
 
@@ -80,15 +80,15 @@ class Ticket:
     customer_id: UUID | None
     interaction_id: UUID | None
     channel: str
-    kind: Kind
-    priority: Priority
+    kind: TicketKind
+    priority: TicketPriority
     subject: str
     description: str | None
     expected: str | None
     """What the customer had expected to get…"""
     delivered: str | None
     """…and what was delivered instead."""
-    state: State
+    state: TicketState
     department: str | None
     assignee: UUID | None
     value_group: str | None
@@ -115,7 +115,7 @@ class HistoryEntry:
     body: dict[str, Any]
 
 
-def check_move(ticket: Ticket, to: State) -> None:
+def check_move(ticket: Ticket, to: TicketState) -> None:
     """Refuses what the states don't allow.
 
     Raises:
@@ -123,17 +123,17 @@ def check_move(ticket: Ticket, to: State) -> None:
     """
     if to in _MOVES[ticket.state]:
         return
-    if ticket.state is State.CLOSED:
+    if ticket.state is TicketState.CLOSED:
         raise Conflict("The ticket is closed for good; open a new one.", code="ticket_closed")
-    if ticket.state is State.SOLVED:
+    if ticket.state is TicketState.SOLVED:
         raise Conflict("The ticket is already solved; reopen it first.", code="ticket_solved")
     raise Conflict(f"A ticket that is {ticket.state} cannot become {to}.", code="ticket_state")
 
 
-def state_after_customer_reply(state: State) -> State:
+def state_after_customer_reply(state: TicketState) -> TicketState:
     """A customer who writes ends our waiting for the customer and reopens what we thought was solved."""
-    if state is State.PENDING_CUSTOMER:
-        return State.OPEN
-    if state is State.SOLVED:
-        return State.REOPENED
+    if state is TicketState.PENDING_CUSTOMER:
+        return TicketState.OPEN
+    if state is TicketState.SOLVED:
+        return TicketState.REOPENED
     return state

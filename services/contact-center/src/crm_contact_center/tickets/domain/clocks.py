@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from crm_contact_center.calendars.domain import Calendar, add_business_time, business_time_between
-from crm_contact_center.tickets.domain.cases import Happening, HistoryEntry, Kind, State
+from crm_contact_center.tickets.domain.cases import Happening, HistoryEntry, TicketKind, TicketState
 from crm_contact_center.tickets.domain.policies import Clock, Policy
 
 _ZERO = timedelta()
@@ -21,7 +21,7 @@ class Terms:
 
     policy: Policy
     calendar: Calendar
-    kind: Kind
+    kind: TicketKind
 
 
 TermsOf = Callable[[HistoryEntry], Terms]
@@ -112,7 +112,7 @@ def _stretches(
 ) -> tuple[list[Stretch], datetime | None]:
     """When the clock ran, and when it stopped for good (so far)."""
     stretches: list[Stretch] = []
-    state, terms, stopped_at = State.OPEN, None, None
+    state, terms, stopped_at = TicketState.OPEN, None, None
     for entry in history:
         if stretches and stretches[-1].until is None:
             stretches[-1] = replace(stretches[-1], until=entry.at)
@@ -129,9 +129,9 @@ def _stretches(
     return stretches, stopped_at
 
 
-def _state_after(entry: HistoryEntry, state: State) -> State:
+def _state_after(entry: HistoryEntry, state: TicketState) -> TicketState:
     after = entry.body.get("state")
-    return State(after) if after is not None else state
+    return TicketState(after) if after is not None else state
 
 
 def _stops(clock: Clock, entry: HistoryEntry) -> bool:

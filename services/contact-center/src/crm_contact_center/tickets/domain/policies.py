@@ -7,7 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from crm_contact_center.calendars.domain import Calendar, working_day
-from crm_contact_center.tickets.domain.cases import PENDING, Kind, Priority, State
+from crm_contact_center.tickets.domain.cases import PENDING, TicketKind, TicketPriority, TicketState
 
 
 class Clock(StrEnum):
@@ -38,29 +38,29 @@ class Policy:
     id: UUID
     version: int
     name: str
-    kind: Kind | None = None
-    priority: Priority | None = None
+    kind: TicketKind | None = None
+    priority: TicketPriority | None = None
     value_group: str | None = None
     channel: str | None = None
     targets: dict[Clock, Target] = field(default_factory=dict[Clock, Target])
-    pauses: frozenset[State] | None = None
+    pauses: frozenset[TicketState] | None = None
     """Pending states that stop the clocks; None leaves it to `default_pauses`."""
     warn_at: float = 0.8
     """The share of the target after which a warning is due, 0…1."""
     calendar_id: UUID | None = None
     calendar_version: int | None = None
 
-    def pausing_states(self, kind: Kind) -> frozenset[State]:
+    def pausing_states(self, kind: TicketKind) -> frozenset[TicketState]:
         """The pending states that stop the clocks of a ticket of this kind."""
         return default_pauses(kind) if self.pauses is None else self.pauses
 
 
-def default_pauses(kind: Kind) -> frozenset[State]:
+def default_pauses(kind: TicketKind) -> frozenset[TicketState]:
     """Waiting for somebody else stops the clocks, but a complaint runs until the customer has the answer."""
-    return frozenset() if kind is Kind.COMPLAINT else PENDING
+    return frozenset() if kind is TicketKind.COMPLAINT else PENDING
 
 
-def _built_in(number: int, name: str, targets: dict[Clock, Target], **criteria: Kind | str) -> Policy:
+def _built_in(number: int, name: str, targets: dict[Clock, Target], **criteria: TicketKind | str) -> Policy:
     return Policy(id=UUID(int=number), version=1, name=name, targets=targets, **criteria)  # pyright: ignore[reportArgumentType]
 
 
@@ -73,17 +73,17 @@ BUILT_IN = (
         1,
         "Complaint: handled in half a working day",
         {Clock.FIRST_RESPONSE: _HALF_A_DAY, Clock.RESOLUTION: _HALF_A_DAY},
-        kind=Kind.COMPLAINT,
+        kind=TicketKind.COMPLAINT,
     ),
     _built_in(2, "E-mail: answered in four hours", {Clock.FIRST_RESPONSE: _FOUR_HOURS}, channel="email"),
-    _built_in(3, "Query: answered in ten minutes", {Clock.FIRST_RESPONSE: _TEN_MINUTES}, kind=Kind.QUERY),
+    _built_in(3, "Query: answered in ten minutes", {Clock.FIRST_RESPONSE: _TEN_MINUTES}, kind=TicketKind.QUERY),
     _built_in(4, "Anything else", {Clock.FIRST_RESPONSE: _FOUR_HOURS, Clock.RESOLUTION: Target(working_days=3)}),
 )
 """What holds where a tenant has said nothing; the first that matches."""
 
 
 def choose(
-    policies: Iterable[Policy], *, kind: Kind, priority: Priority, value_group: str | None, channel: str
+    policies: Iterable[Policy], *, kind: TicketKind, priority: TicketPriority, value_group: str | None, channel: str
 ) -> Policy:
     """The most specific of the tenant's policies that matches, the older of equals; else the built-in one."""
     facts = (kind, priority, value_group, channel)
