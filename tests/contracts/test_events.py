@@ -4,12 +4,12 @@ from typing import Any
 
 import jsonschema
 import pytest
+
 from crm_communication_dispatch.app import SERVICE as COMMUNICATION
 from crm_contact_center.app import SERVICE as CONTACT_CENTER
 from crm_customer.app import SERVICE as CUSTOMER
 from crm_gateway.app import SERVICE as GATEWAY
 from crm_sales_pipeline.app import SERVICE as SALES
-
 from crm_shared.bus.handlers import Handler
 from crm_shared.events import EventPayload
 from crm_shared.runtime import Service

@@ -20,7 +20,8 @@ json_values = st.recursive(
 def envelope(data: object, sequence: int = 7) -> Envelope:
     return Envelope(
         id=UUID(int=1), type="crm.ticket.opened.v1", source="contact-center", subject="tkt_x",
-        time=datetime(2026, 3, 1, 12, tzinfo=UTC), tenant=UUID(int=2), aggregate_id=UUID(int=3), epoch=1, sequence=sequence,
+        time=datetime(2026, 3, 1, 12, tzinfo=UTC), tenant=UUID(int=2), aggregate_id=UUID(int=3), epoch=1,
+        sequence=sequence,
         traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01", data=orjson.dumps(data).decode(),
     )  # fmt: skip
 
@@ -63,8 +64,8 @@ def test_it_is_a_cloudevent_with_our_extensions() -> None:
     assert fields["sequence"] == "00000000000000000007"
     assert fields["data"] == {"a": 1}
     assert set(fields) == {
-        "specversion", "id", "type", "source", "subject", "time", "datacontenttype", "tenantid", "partitionkey", "epoch",
-        "sequence", "traceparent", "data",
+        "specversion", "id", "type", "source", "subject", "time", "datacontenttype", "tenantid", "partitionkey",
+        "epoch", "sequence", "traceparent", "data",
     }  # fmt: skip
 
 

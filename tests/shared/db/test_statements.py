@@ -75,6 +75,6 @@ async def test_it_is_faster_than_sqlalchemys_own_execution(kit: ServiceKit) -> N
         await engine.dispose()
     mine, sqlalchemys, bares = (sorted(column)[1] for column in zip(*rounds, strict=True))
     print(
-        f"\nprimary-key select: kernel {mine:,.0f}/s, SQLAlchemy's engine {sqlalchemys:,.0f}/s, bare asyncpg {bares:,.0f}/s"
+        f"\nselect by primary key: kernel {mine:,.0f}/s, SQLAlchemy {sqlalchemys:,.0f}/s, bare asyncpg {bares:,.0f}/s"
     )
     assert mine > sqlalchemys * 1.2

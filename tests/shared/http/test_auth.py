@@ -45,8 +45,8 @@ def test_a_token_for_another_service_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "claims",
-    [{"exp": int(NOW.timestamp()) - 60}, {"exp": ...}, {"iss": "someone"}, {"iss": ...}, {"aud": ...}, {"ten": "x"}, {"ten": ...},
-     {"scp": "admin"}, {"scp": ...}, {"sub": ...}],
+    [{"exp": int(NOW.timestamp()) - 60}, {"exp": ...}, {"iss": "someone"}, {"iss": ...}, {"aud": ...}, {"ten": "x"},
+     {"ten": ...}, {"scp": "admin"}, {"scp": ...}, {"sub": ...}],
 )  # fmt: skip
 def test_missing_wrong_or_expired_claims_are_refused(claims: dict[str, Any]) -> None:
     with pytest.raises(Unauthenticated):
