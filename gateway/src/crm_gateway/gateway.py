@@ -92,7 +92,7 @@ class Gateway:
                     minter=minter,
                     buckets={share: Buckets(policy) for share, policy in settings.policies.items()},
                     pages=OpenPages(self.document, ready=self._ready),
-                    log=AccessLog(self._write_log),
+                    log=AccessLog(self._write_log, self._clock),
                     gauge=gauge,
                 )
             )

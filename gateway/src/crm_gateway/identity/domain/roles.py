@@ -108,6 +108,8 @@ GRANTS: dict[Role, frozenset[str]] = {
 }
 
 _PERSONNEL = frozenset({"identity:read", "identity:write", "identity:admin"})
+ADMIN_ONLY = _PERSONNEL | {"customers:admin"}
+"""Scopes that no other role shall hold: people and keys, and the rules by which all customers are rated."""
 
 
 def scopes_of(roles: Iterable[Role], known: Iterable[str]) -> frozenset[str]:
