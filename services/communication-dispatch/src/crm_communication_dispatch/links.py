@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from uuid import UUID
 
+from crm_communication_dispatch.settings import MailSettings
+
 _URL_MAC = 15
 _MAIL_MAC = 6
 _BODY = 33
@@ -106,6 +108,11 @@ class Links:
     def url(self, what: str, token: str) -> str:
         """A public URL."""
         return f"{self._base}/{what}/{token}"
+
+
+def links_of(settings: MailSettings) -> Links:
+    """The signed links of this installation."""
+    return Links(secret=settings.link_secret, public_url=settings.public_url, domain=settings.mail_domain)
 
 
 @dataclass(frozen=True, slots=True)

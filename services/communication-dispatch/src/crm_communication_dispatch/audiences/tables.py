@@ -33,7 +33,17 @@ audience_member = tenant_table(
     metadata,
     Column("audience_id", Uuid(), nullable=False),
     Column("customer_id", Uuid(), nullable=False),
+    Column("reached_id", Uuid(), nullable=False),
     Column("excluded", Text()),
     PrimaryKeyConstraint("tenant_id", "audience_id", "customer_id"),
+    # Two records that have been merged are one person, who is written to once.
+    Index(
+        "uq_audience_member_reached",
+        "tenant_id",
+        "audience_id",
+        "reached_id",
+        unique=True,
+        postgresql_where="excluded IS NULL",
+    ),
     ForeignKeyConstraint(["tenant_id", "audience_id"], ["audience.tenant_id", "audience.id"], ondelete="CASCADE"),
 )

@@ -1,6 +1,6 @@
 """Campaigns; their recipients are rows of the message ledger."""
 
-from sqlalchemy import Column, DateTime, Index, Integer, Numeric, PrimaryKeyConstraint, Text, Uuid
+from sqlalchemy import Boolean, Column, DateTime, Index, Integer, Numeric, PrimaryKeyConstraint, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from crm_communication_dispatch.metadata import metadata
@@ -20,7 +20,7 @@ campaign = tenant_table(
     Column("seed", Text(), nullable=False),
     Column("per_minute", Integer()),
     Column("expires_after_s", Integer(), nullable=False),
-    Column("coupons", Text(), nullable=False),
+    Column("coupons", Boolean(), nullable=False),
     Column("response_rule", JSONB(), nullable=False),
     Column("status", Text(), nullable=False),
     Column("author", Text(), nullable=False),

@@ -56,6 +56,16 @@ async def suppress(tx: Tx, viewer: Viewer, silence: Silence, *, now: datetime) -
     Raises:
         Invalid: neither a customer nor an address is named, or it ends before it begins.
     """
+    made, _ = await suppress_once(tx, viewer, silence, now=now)
+    return made
+
+
+async def suppress_once(tx: Tx, viewer: Viewer, silence: Silence, *, now: datetime) -> tuple[Suppression, bool]:
+    """`suppress`, and whether it was news.
+
+    Raises:
+        Invalid: neither a customer nor an address is named, or it ends before it begins.
+    """
     if silence.customer_id is None and silence.address is None:
         raise Invalid.field("/customer_id", "Name a customer, an address, or both.", code="target_missing")
     if silence.expires_at is not None and silence.expires_at <= now:
@@ -79,9 +89,9 @@ async def suppress(tx: Tx, viewer: Viewer, silence: Silence, *, now: datetime) -
     )
     known = await store.same(tx, made)
     if known is not None and (known.expires_at is None or known.expires_at > now):
-        return known
+        return known, False
     await store.add(tx, made)
-    return made
+    return made, True
 
 
 async def release(tx: Tx, viewer: Viewer, suppression_id: UUID, reason: str, *, now: datetime) -> Suppression:

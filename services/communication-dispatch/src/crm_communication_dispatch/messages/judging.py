@@ -83,6 +83,11 @@ class Judge:
             )
         return cls(channel, policy, facts, known)
 
+    def judge_customer(self, customer_id: UUID, purpose: str, now: datetime) -> Verdict:
+        """May this customer be written to for a purpose?"""
+        facts = self._facts.get(customer_id, _NOBODY)
+        return decide(Request(self._channel, purpose), facts, self.policy, now)
+
     def judge(self, message: Message, now: datetime) -> Judged:
         """May this message go now? If it may, it counts against the caps of those judged after it."""
         if message.customer_id is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
-from crm_communication_dispatch.links import Links
+from crm_communication_dispatch.links import links_of
 from crm_communication_dispatch.messages.sender import Lane, Outbound
 from crm_communication_dispatch.providers.configuration import Route
 from crm_communication_dispatch.providers.port import MailProvider
@@ -22,11 +22,6 @@ from crm_shared.runtime.worker import WorkerContext
 _log = logger("sender")
 _AT_ONCE = 8
 _LAST_WAVE_S = 8.0
-
-
-def links_of(settings: MailSettings) -> Links:
-    """The signed links of this installation."""
-    return Links(secret=settings.link_secret, public_url=settings.public_url, domain=settings.mail_domain)
 
 
 def outbound(settings: MailSettings) -> Outbound:

@@ -8,10 +8,10 @@ from crm_communication_dispatch.fields import TemplateId
 from crm_communication_dispatch.templates import commands, queries
 from crm_communication_dispatch.templates.schemas import (
     PreviewAsk,
-    PreviewRead,
     TemplateCreate,
     TemplateFilter,
     TemplatePage,
+    TemplatePreviewRead,
     TemplateRead,
     TemplateUpdate,
     VersionList,
@@ -94,7 +94,7 @@ async def approve_version(template_id: TemplateId, number: Number, call: Writing
     )
 
 
-@router.post("/{template_id}/versions/{number}/preview", response_model=PreviewRead)
+@router.post("/{template_id}/versions/{number}/preview", response_model=TemplatePreviewRead)
 async def preview(template_id: TemplateId, number: Number, body: PreviewAsk, call: Reading) -> Response:
     """Show what a customer would read; nothing is sent."""
-    return await call.read(commands.preview, template_id, number, body.order(), answer=PreviewRead.of)
+    return await call.read(commands.preview, template_id, number, body.order(), answer=TemplatePreviewRead.of)

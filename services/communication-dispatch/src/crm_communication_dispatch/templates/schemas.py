@@ -191,7 +191,7 @@ class PreviewAsk(Strict):
         return PreviewOrder(self.channel.value, self.customer_id, self.language, self.variables)
 
 
-class PreviewRead(Read):
+class TemplatePreviewRead(Read):
     """What that customer would read."""
 
     channel: Annotated[str, extensible(Channel)]
@@ -201,7 +201,7 @@ class PreviewRead(Read):
     html: str | None
 
     @classmethod
-    def of(cls, found: Preview) -> "PreviewRead":
+    def of(cls, found: Preview) -> "TemplatePreviewRead":
         """The client's view."""
         mail = found.email
         if mail is not None:
