@@ -147,6 +147,18 @@ class TestFollowUp:
         back = await get(f"/v1/leads/{lead['id']}")
         assert (back["state"], back["owner_id"], back["buying_window"]) == ("assigned", sam, "now")
 
+    async def test_a_lead_recycled_without_a_time_comes_back_in_a_quarter(
+        self, kit: ServiceKit, http: httpx.AsyncClient, post: Post, get: Post
+    ) -> None:
+        lead = await post("/v1/leads", by_mail(buying_window="now"))
+        assert (await http.post(f"/v1/leads/{lead['id']}/contact")).status_code == 200, "its body may be left out"
+        await post(f"/v1/leads/{lead['id']}/recycle", {"reason": "not now"})
+        await kit.run_timers(now=kit.clock.now() + timedelta(days=91))
+        assert (await get(f"/v1/leads/{lead['id']}"))["resurfaced"] == 1
+        past = {"reason": "later", "resurface_at": kit.clock.now().isoformat()}
+        refused = await http.post(f"/v1/leads/{lead['id']}/recycle", json=past)
+        assert code_of(refused) == (422, "in_the_past")
+
     async def test_pulling_a_lead_forward_brings_a_seller_at_once(self, http: httpx.AsyncClient, post: Post) -> None:
         sam = await seller(post)
         await rule(post, [sam])

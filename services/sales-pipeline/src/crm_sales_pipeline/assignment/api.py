@@ -39,7 +39,7 @@ async def add(body: SellerCreate, call: WritesSellers) -> Response:
     return await call.write(commands.add_seller, body.to_domain(), answer=SellerRead.of)
 
 
-@sellers.get("", response_model=SellerPage)
+@sellers.get("", response_model=SellerPage, name="list")
 async def list_(call: Reads, filters: Annotated[SellerQuery, Query()]) -> Response:
     """Sellers."""
 
@@ -69,7 +69,7 @@ async def make(body: RuleCreate, call: WritesRules) -> Response:
     return await call.write(commands.make_rule, body.to_domain(), answer=RuleRead.of)
 
 
-@rules.get("", response_model=RulePage)
+@rules.get("", response_model=RulePage, name="list")
 async def list_rules(call: Reads, filters: Annotated[SellerQuery, Query()]) -> Response:
     """Rules, first things first."""
 
@@ -79,13 +79,13 @@ async def list_rules(call: Reads, filters: Annotated[SellerQuery, Query()]) -> R
     return await call.page(_rules, filters, answer=RuleRead.of, key=key)
 
 
-@rules.get("/{rule_id}", response_model=RuleRead)
+@rules.get("/{rule_id}", response_model=RuleRead, name="get")
 async def get_rule(rule_id: RuleId, call: Reads) -> Response:
     """One rule."""
     return await call.read(_rule, rule_id, answer=RuleRead.of)
 
 
-@rules.patch("/{rule_id}", response_model=RuleRead)
+@rules.patch("/{rule_id}", response_model=RuleRead, name="update")
 async def update_rule(rule_id: RuleId, body: RuleUpdate, call: WritesRules) -> Response:
     """Change a rule; its past choices stay explained."""
     return await call.write(commands.change_rule, rule_id, body.changes(), expected=call.if_match(), answer=RuleRead.of)

@@ -41,7 +41,7 @@ async def add(body: ProductCreate, call: WritesProducts) -> Response:
     return await call.write(commands.add_product, body.to_domain(), answer=ProductRead.of)
 
 
-@products.get("", response_model=ProductPage)
+@products.get("", response_model=ProductPage, name="list")
 async def list_(call: Reads, filters: Annotated[ProductQuery, Query()]) -> Response:
     """Products by SKU."""
 
@@ -65,13 +65,13 @@ async def update(product_id: ProductId, body: ProductUpdate, call: WritesProduct
     )
 
 
-@price_books.post("", status_code=201, response_model=PriceBookRead)
+@price_books.post("", status_code=201, response_model=PriceBookRead, name="add")
 async def add_book(body: PriceBookCreate, call: WritesBooks) -> Response:
     """Have a price book; how it rounds is said, not assumed."""
     return await call.write(commands.add_book, body.to_domain(), answer=PriceBookRead.of)
 
 
-@price_books.get("", response_model=PriceBookPage)
+@price_books.get("", response_model=PriceBookPage, name="list")
 async def list_books(call: Reads, filters: Annotated[PriceBookQuery, Query()]) -> Response:
     """Price books, newest first."""
 
@@ -81,13 +81,13 @@ async def list_books(call: Reads, filters: Annotated[PriceBookQuery, Query()]) -
     return await call.page(_books, filters, answer=PriceBookRead.of, key=key)
 
 
-@price_books.get("/{book_id}", response_model=PriceBookRead)
+@price_books.get("/{book_id}", response_model=PriceBookRead, name="get")
 async def get_book(book_id: PriceBookId, call: Reads) -> Response:
     """One price book."""
     return await call.read(_book, book_id, answer=PriceBookRead.of)
 
 
-@price_books.patch("/{book_id}", response_model=PriceBookRead)
+@price_books.patch("/{book_id}", response_model=PriceBookRead, name="update")
 async def update_book(book_id: PriceBookId, body: PriceBookUpdate, call: WritesBooks) -> Response:
     """Change a price book's name, validity or thresholds."""
     return await call.write(

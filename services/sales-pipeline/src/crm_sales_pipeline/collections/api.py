@@ -36,7 +36,7 @@ async def refund(body: RefundCreate, call: Writes) -> Response:
     return await call.write(commands.refund_payment, body.to_domain(), answer=PaymentRead.of)
 
 
-@router.get("", response_model=PaymentPage)
+@router.get("", response_model=PaymentPage, name="list")
 async def list_(call: Reads, filters: Annotated[PaymentQuery, Query()]) -> Response:
     """Payments, newest first."""
 

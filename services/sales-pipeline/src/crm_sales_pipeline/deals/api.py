@@ -37,6 +37,8 @@ pipelines_router = Router(prefix="/v1/pipelines", tag="pipelines")
 Reads = Annotated[Call, needs("deals:read")]
 Writes = Annotated[Call, needs("deals:write")]
 
+AS_IT_IS = LeadConvert()
+
 
 class ForecastQuery(BaseModel):
     """What the forecast covers."""
@@ -55,7 +57,7 @@ async def open(body: DealCreate, call: Writes) -> Response:
     return await call.write(open_deal, body.to_domain(), answer=DealRead.of)
 
 
-@router.get("", response_model=DealPage)
+@router.get("", response_model=DealPage, name="list")
 async def list_(call: Reads, filters: Annotated[DealQuery, Query()]) -> Response:
     """Deals, newest first."""
 
@@ -65,7 +67,7 @@ async def list_(call: Reads, filters: Annotated[DealQuery, Query()]) -> Response
     return await call.page(_page, filters, answer=DealRead.of, key=key)
 
 
-@router.get("/forecast", response_model=Forecasts)
+@router.get("/forecast", response_model=Forecasts, name="forecast")
 async def forecast_(call: Reads, filters: Annotated[ForecastQuery, Query()]) -> Response:
     """Open and weighted amounts for each currency; lost deals never count."""
     return await call.read(_forecast, filters, answer=Forecasts.of)
@@ -97,7 +99,9 @@ async def transitions(deal_id: DealId, call: Reads) -> Response:
 
 
 @leads_router.post("/{lead_id}/convert", response_model=DealRead)
-async def convert(lead_id: LeadId, body: LeadConvert, call: Annotated[Call, needs("leads:write")]) -> Response:
+async def convert(
+    lead_id: LeadId, call: Annotated[Call, needs("leads:write")], body: LeadConvert = AS_IT_IS
+) -> Response:
     """Turn a lead into a deal, once; again answers with the same deal."""
     return await call.write(convert_lead, lead_id, body.to_domain(), expected=call.if_match(), answer=DealRead.of)
 

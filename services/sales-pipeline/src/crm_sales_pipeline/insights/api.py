@@ -41,7 +41,7 @@ async def propose(body: ExpenseCreate, call: WritesExpenses) -> Response:
     return await call.write(commands.propose_expense, body.to_domain(), answer=ExpenseRead.of)
 
 
-@expenses.get("", response_model=ExpensePage)
+@expenses.get("", response_model=ExpensePage, name="list")
 async def list_(call: ReadsExpenses, filters: Annotated[ExpenseQuery, Query()]) -> Response:
     """Expenses, newest first."""
 
@@ -81,7 +81,7 @@ async def reject(expense_id: ExpenseId, call: ApprovesExpenses) -> Response:
     )
 
 
-@campaign_returns.get("", response_model=CampaignReturnPage)
+@campaign_returns.get("", response_model=CampaignReturnPage, name="list")
 async def list_returns(call: ReadsReturns, filters: Annotated[CampaignReturnQuery, Query()]) -> Response:
     """What each campaign returned: cash received against expenses approved, never bookings."""
 
@@ -91,13 +91,13 @@ async def list_returns(call: ReadsReturns, filters: Annotated[CampaignReturnQuer
     return await call.page(_returns, filters, answer=CampaignReturnRead.of, key=key)
 
 
-@campaign_returns.get("/{campaign_id}", response_model=CampaignReturnRead)
+@campaign_returns.get("/{campaign_id}", response_model=CampaignReturnRead, name="get")
 async def get_return(campaign_id: CampaignId, call: ReadsReturns) -> Response:
     """What one campaign returned."""
     return await call.read(commands.campaign_return, campaign_id, answer=CampaignReturnRead.of)
 
 
-@funnel.get("", response_model=FunnelRead)
+@funnel.get("", response_model=FunnelRead, name="read")
 async def read_funnel(call: ReadsFunnel, filters: Annotated[FunnelQuery, Query()]) -> Response:
     """How many records reached each stage, from lead to delivery."""
     return await call.read(_funnel, filters, answer=FunnelRead.of)

@@ -46,6 +46,9 @@ Reads = Annotated[Call, needs("leads:read")]
 Writes = Annotated[Call, needs("leads:write")]
 Administers = Annotated[Call, needs("sales:admin")]
 
+BY_THE_RULES = LeadAssign()
+JUST_NOW = LeadContact()
+
 
 @router.post("", status_code=201, response_model=LeadRead)
 async def capture(body: LeadCreate, call: Writes) -> Response:
@@ -53,7 +56,7 @@ async def capture(body: LeadCreate, call: Writes) -> Response:
     return await call.write(capture_lead, body.to_domain(), answer=LeadRead.of)
 
 
-@router.get("", response_model=LeadPage)
+@router.get("", response_model=LeadPage, name="list")
 async def list_(call: Reads, filters: Annotated[LeadQuery, Query()]) -> Response:
     """Leads, newest first."""
 
@@ -114,13 +117,13 @@ async def assignments(lead_id: LeadId, call: Reads) -> Response:
 
 
 @router.post("/{lead_id}/assign", response_model=LeadRead)
-async def assign(lead_id: LeadId, body: LeadAssign, call: Writes) -> Response:
+async def assign(lead_id: LeadId, call: Writes, body: LeadAssign = BY_THE_RULES) -> Response:
     """Give the lead to a seller, or let the rules choose."""
     return await call.write(follow_up.assign_lead, lead_id, body.owner_id, expected=call.if_match(), answer=LeadRead.of)
 
 
 @router.post("/{lead_id}/contact", response_model=LeadRead)
-async def contact(lead_id: LeadId, body: LeadContact, call: Writes) -> Response:
+async def contact(lead_id: LeadId, call: Writes, body: LeadContact = JUST_NOW) -> Response:
     """Record that somebody got in touch; stops the first-contact clock."""
     return await call.write(follow_up.contact_lead, lead_id, body.at, expected=call.if_match(), answer=LeadRead.of)
 

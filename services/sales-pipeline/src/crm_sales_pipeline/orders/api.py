@@ -30,6 +30,8 @@ quotes_router = Router(prefix="/v1/quotes", tag="quotes")
 Reads = Annotated[Call, needs("orders:read")]
 Writes = Annotated[Call, needs("orders:write")]
 
+ALL_THE_REST = OrderDeliver()
+
 
 @router.post("", status_code=201, response_model=OrderRead)
 async def place(body: OrderCreate, call: Writes) -> Response:
@@ -37,7 +39,7 @@ async def place(body: OrderCreate, call: Writes) -> Response:
     return await call.write(place_order, body.to_domain(), answer=OrderRead.of)
 
 
-@router.get("", response_model=OrderPage)
+@router.get("", response_model=OrderPage, name="list")
 async def list_(call: Reads, filters: Annotated[OrderQuery, Query()]) -> Response:
     """Orders, newest first."""
 
@@ -54,12 +56,12 @@ async def get(order_id: OrderId, call: Reads) -> Response:
 
 
 @router.post("/{order_id}/deliver", response_model=OrderRead)
-async def deliver(order_id: OrderId, body: OrderDeliver, call: Writes) -> Response:
+async def deliver(order_id: OrderId, call: Writes, body: OrderDeliver = ALL_THE_REST) -> Response:
     """Goods went out, all or some."""
     return await call.write(deliver_order, order_id, body.to_domain(), expected=call.if_match(), answer=OrderRead.of)
 
 
-@router.post("/{order_id}/return", response_model=OrderRead)
+@router.post("/{order_id}/return", response_model=OrderRead, name="return")
 async def return_(order_id: OrderId, body: OrderReturn, call: Writes) -> Response:
     """Goods came back, all or some."""
     return await call.write(return_goods, order_id, body.to_domain(), expected=call.if_match(), answer=OrderRead.of)

@@ -28,7 +28,7 @@ async def make(body: PipelineCreate, call: Writes) -> Response:
     return await call.write(commands.make_pipeline, body.to_domain(), answer=PipelineRead.of)
 
 
-@router.get("", response_model=PipelinePage)
+@router.get("", response_model=PipelinePage, name="list")
 async def list_(call: Reads, filters: Annotated[PipelineQuery, Query()]) -> Response:
     """Pipelines with their stages."""
 

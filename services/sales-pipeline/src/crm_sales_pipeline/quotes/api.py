@@ -32,7 +32,7 @@ async def draft(body: QuoteCreate, call: Writes) -> Response:
     return await call.write(commands.draft_quote, body.to_domain(), answer=QuoteRead.of)
 
 
-@router.get("", response_model=QuotePage)
+@router.get("", response_model=QuotePage, name="list")
 async def list_(call: Reads, filters: Annotated[QuoteQuery, Query()]) -> Response:
     """Quotes, newest first."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +34,7 @@ from crm_shared.db.pool import Tx
 from crm_shared.errors import Conflict, Invalid
 from crm_shared.tenancy import Viewer
 
+_REST = timedelta(days=90)
 _IN_HAND = (LeadState.WORKING, LeadState.QUALIFIED)
 
 
@@ -115,19 +116,15 @@ async def qualify_lead(tx: Tx, viewer: Viewer, lead_id: UUID, *, expected: int |
 async def recycle_lead(
     tx: Tx, viewer: Viewer, lead_id: UUID, data: Recycle, *, expected: int | None, now: datetime
 ) -> Lead:
-    """Not now: put the lead away until its time comes.
+    """Not now: put the lead away until its time comes: the one given, else its window's, else in a quarter.
 
     Raises:
-        Invalid: no time is given and the window's policy has none.
+        Invalid: the time given is past.
     """
     lead = await lock(tx, viewer, lead_id, expected=expected)
     check_move(lead, LeadState.RECYCLED)
     policy = (await store.policies(tx))[lead.buying_window]
-    resurface_at = data.resurface_at or treat(policy, now=now).resurface_at
-    if resurface_at is None:
-        raise Invalid.field(
-            "/resurface_at", "Say when the lead shall come back; its window has no time of its own.", code="required"
-        )
+    resurface_at = data.resurface_at or treat(policy, now=now).resurface_at or now + _REST
     if resurface_at <= now:
         raise Invalid.field("/resurface_at", "A lead comes back in the future.", code="in_the_past")
     after = replace(
@@ -136,7 +133,9 @@ async def recycle_lead(
         owner_id=None,
         first_contact_due_at=None,
         resurface_at=resurface_at,
-        resurface_as=data.resurface_as or (policy.resurface_as if data.resurface_at is None else BuyingWindow.NOW),
+        resurface_as=data.resurface_as
+        or (policy.resurface_as if data.resurface_at is None else None)
+        or BuyingWindow.NOW,
         reason=data.reason,
     )
     kept = await move(tx, viewer, lead, after, now=now, reason=data.reason)
