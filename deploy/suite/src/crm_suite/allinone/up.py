@@ -66,14 +66,19 @@ def up(console: Console, wish: Wish) -> None:
     try:
         with home.log.open("a", encoding="utf-8", buffering=1) as log:
             configure_logs(os.environ.get("LOG_LEVEL") or "INFO", stream=log)
-            uvloop.run(_run(console, wish, home))
+            _run_to_the_end(console, wish, home)
+    finally:
+        home.release()
+
+
+def _run_to_the_end(console: Console, wish: Wish, home: Home) -> None:
+    try:
+        uvloop.run(_run(console, wish, home))
     except (PortTaken, EmbeddedPostgresError) as reason:
         raise CannotStart(str(reason)) from None
     except Exception as fault:  # noqa: BLE001 # whatever it was, a person gets a sentence and the log the trace
         logger("suite").error("start_failed", exc_info=fault)
         raise CannotStart(f"{type(fault).__name__}: {fault}\nMore in {home.log}.") from None
-    finally:
-        home.release()
 
 
 async def _run(console: Console, wish: Wish, home: Home) -> None:
@@ -125,6 +130,9 @@ def _configure_mail(addresses: Addresses, home: Home) -> None:
     host, _, port = addresses.smtp.rpartition(":")
     if "SMTP_HOST" not in os.environ:
         os.environ |= {"SMTP_HOST": host, "SMTP_PORT": port}
+    os.environ.setdefault(
+        "MAIL_CURRENCY", "USD"
+    )  # what the first tenant sells in; costs and receipts are never converted
     os.environ.setdefault("PUBLIC_URL", addresses.gateway)
     os.environ.setdefault("LINK_SECRET", home.keys().link_secret)
 

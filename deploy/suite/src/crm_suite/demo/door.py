@@ -43,8 +43,10 @@ class Door:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, url: str, credential: str) -> AsyncGenerator["Door"]:
-        headers = {"authorization": f"Bearer {credential}", "content-type": "application/json"}
+    async def opened(cls, url: str, credential: str | None, *, agent: str = "crm-demo") -> AsyncGenerator["Door"]:
+        headers = {"content-type": "application/json", "user-agent": agent}
+        if credential:
+            headers["authorization"] = f"Bearer {credential}"
         limits = httpx.Limits(max_connections=16)
         async with httpx.AsyncClient(base_url=url, headers=headers, timeout=_TIMEOUT_S, limits=limits) as client:
             yield cls(client)
@@ -60,6 +62,9 @@ class Door:
             headers["if-match"] = f'"{version}"'
         content = orjson.dumps(body) if body is not None else b""
         return _content(await self._send("POST", path, content=content, headers=headers))
+
+    async def post_raw(self, path: str, content: bytes, kind: str) -> Any:
+        return _content(await self._send("POST", path, content=content, headers={"content-type": kind}))
 
     async def put(self, path: str, body: Any) -> Any:
         return _content(await self._send("PUT", path, content=orjson.dumps(body)))
@@ -123,7 +128,7 @@ async def eventually(what: str, look: Callable[[], Awaitable[Found | None]], *, 
 
 
 def _content(answer: httpx.Response) -> Any:
-    return orjson.loads(answer.content) if answer.content else None
+    return orjson.loads(answer.content) if "json" in answer.headers.get("content-type", "") else None
 
 
 def _pause_s(headers: Mapping[str, str], attempt: int) -> float:

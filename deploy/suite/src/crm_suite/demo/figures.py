@@ -24,6 +24,7 @@ class Figures:
     campaign_cost: Decimal = Decimal(0)
     clicks: int = 0
     replies: int = 0
+    unsubscribed: int = 0
     leads: int = 0
     contacted: int = 0
     converted: int = 0

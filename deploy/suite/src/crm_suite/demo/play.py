@@ -28,6 +28,7 @@ from crm_suite.demo.purchases import LogMissing, choose_customers, find_log, mov
 from crm_suite.demo.stage import Stage
 from crm_suite.steps import Steps
 
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 _UP_WITHIN_S = 60
 _STOP_WITHIN_S = 30
 
@@ -85,7 +86,8 @@ async def perform(theatre: Theatre, wish: Wish, console: Console) -> Figures:
     async with AsyncExitStack() as doors:
         stage = Stage(
             admin=await doors.enter_async_context(Door.opened(theatre.url, theatre.api_key)),
-            mail=await doors.enter_async_context(Door.opened(theatre.mail, "")),
+            mail=await doors.enter_async_context(Door.opened(theatre.mail, None)),
+            browser=await doors.enter_async_context(Door.opened(theatre.url, None, agent=BROWSER)),
             chance=chance,
             now=now,
             purchases=purchases,

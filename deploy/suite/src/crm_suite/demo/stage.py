@@ -37,6 +37,7 @@ class Stage:
 
     admin: Door
     mail: Door
+    browser: Door
     chance: Chance
     now: datetime
     purchases: Sequence[Purchase]
@@ -53,6 +54,7 @@ class Stage:
     products: dict[str, str] = field(default_factory=dict[str, str])
     segment_id: str = ""
     campaign_id: str = ""
+    mails_before: int = 0
     pipeline_id: str = ""
 
     def member(self, role: str) -> Member:

@@ -136,6 +136,7 @@ def summary(mail: CaughtMail) -> dict[str, Any]:
         "recipients": list(mail.recipients),
         "from": str(parsed.get("From", "")),
         "to": str(parsed.get("To", "")),
+        "reply_to": str(parsed.get("Reply-To", "")),
         "subject": str(parsed.get("Subject", "(no subject)")),
         "message_id": str(parsed.get("Message-ID", "")),
         "bytes": len(mail.raw),

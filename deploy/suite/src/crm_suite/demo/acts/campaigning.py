@@ -66,6 +66,7 @@ async def make_segment(stage: Stage) -> None:
 
 async def plan(stage: Stage) -> None:
     """The marketer writes, the approver agrees: nobody approves their own."""
+    stage.mails_before = (await stage.mail.get("/api/mails", limit=1))["caught"]
     marketer, approver = stage.member("marketer").door, stage.member("marketing_approver").door
     wording = orjson.loads((files("crm_suite.demo") / "texts" / "spring.json").read_bytes())
     template = await marketer.post("/v1/templates", {"name": "Spring", "purpose": PURPOSE, **wording})

@@ -8,15 +8,16 @@ from crm_suite.demo.stage import Member, Stage, together
 
 PROMISING = {"now": 0.75, "within_3_months": 0.45}
 """Which part of the leads of a buying window talks business at once."""
+FOR_SELLERS = frozenset({"now", "within_3_months", "unknown"})
+"""The others get material from time to time until their own time comes."""
 ACCEPTING = 0.6
 REASONS = ("price", "bought elsewhere", "not needed after all")
 
 
 async def sell(stage: Stage) -> None:
     """Every seller works on their own leads."""
-    expected = stage.figures.leads
-    with stage.steps.step("leads followed up", total=expected) as note:
-        leads = await assigned_leads(stage, expected)
+    with stage.steps.step("leads followed up", total=stage.figures.leads) as note:
+        leads = await assigned_leads(stage, stage.figures.leads)
         deals = [deal for deal in await together(leads, lambda lead: follow_up(stage, lead), note=note) if deal]
         stage.figures.contacted = len(leads)
         stage.figures.converted = len(deals)
@@ -35,7 +36,8 @@ async def assigned_leads(stage: Stage, expected: int) -> list[dict[str, Any]]:
 
     async def all_there() -> list[Any] | None:
         leads = await manager.all("/v1/leads", campaign_id=stage.campaign_id)
-        return leads if len(leads) >= expected and all(lead["owner_id"] for lead in leads) else None
+        ours = [lead for lead in leads if lead["buying_window"] in FOR_SELLERS]
+        return ours if len(leads) >= expected and all(lead["owner_id"] for lead in ours) else None
 
     leads = await eventually(f"{expected} leads to be assigned", all_there, within_s=60)
     numbers = stage.number_of
