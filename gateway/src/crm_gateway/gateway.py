@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -126,7 +127,7 @@ def create_gateway(
 
     `documents` are the services' OpenAPI documents; without them the merged document that was committed is used.
     """
-    document = merged_document(documents) if documents is not None else committed_document()
+    document = merged_document(documents) if documents is not None else committed_document(settings.openapi_path)
     log = write_log or (_to_stdout if settings.access_log else None)
     return Gateway(settings, upstreams, document=document, clock=clock or SystemClock(), write_log=log)
 
@@ -143,9 +144,10 @@ def own_document() -> Document:
     return create_app(SERVICE.title, SERVICE.routers, service=SERVICE.name).openapi()
 
 
-def committed_document() -> Document:
-    """The merged document as it was committed with this version."""
-    return orjson.loads(files("crm_gateway").joinpath("openapi", "merged.json").read_bytes())
+def committed_document(path: str = "") -> Document:
+    """The merged document at `path`, or as it was committed with this version (`make contracts` writes it)."""
+    found = Path(path) if path else files("crm_gateway").joinpath("openapi", "merged.json")
+    return orjson.loads(found.read_bytes())
 
 
 def _to_stdout(line: bytes) -> None:

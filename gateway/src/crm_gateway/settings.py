@@ -22,6 +22,7 @@ class GatewaySettings(ServiceSettings):
     )
     trusted_proxies: str = Field("", description="Whose X-Forwarded-For is believed, comma-separated.")
     access_log: bool = True
+    openapi_path: str = Field("", description="The merged document, if not the one that came with this version.")
     metrics_port: int = Field(0, description="Prometheus metrics are served there and nowhere else; 0: not at all.")
     rate_quota: int = Field(3_000, description="Requests of one key or user per window.")
     rate_window_s: float = 10.0
