@@ -169,6 +169,21 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('tenant_id', 'customer_id', name=op.f('pk_customer_card')),
     info={'tenant': True, 'across': ()}
     )
+    op.create_table('customer_merge',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('survivor_id', sa.Uuid(), nullable=False),
+    sa.Column('merged_id', sa.Uuid(), nullable=False),
+    sa.Column('merged_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=False),
+    sa.Column('actor', sa.Text(), nullable=False),
+    sa.Column('undone_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('undone_by', sa.Text(), nullable=True),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_customer_merge')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_index('ix_customer_merge_survivor_id', 'customer_merge', ['tenant_id', 'survivor_id'], unique=False)
+    op.create_index('uq_customer_merge_merged_id', 'customer_merge', ['tenant_id', 'merged_id'], unique=True, postgresql_where=sa.text('undone_at IS NULL'))
     op.create_table('lifecycle',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('customer_id', sa.Uuid(), nullable=False),
@@ -350,6 +365,7 @@ def upgrade() -> None:
     op.build_wall('customer_alias')
     op.build_wall('customer_audit')
     op.build_wall('customer_card')
+    op.build_wall('customer_merge')
     op.build_wall('lifecycle')
     op.build_wall('lifecycle_rules')
     op.build_wall('lifecycle_target')
@@ -390,6 +406,9 @@ def downgrade() -> None:
     op.drop_table('lifecycle_rules')
     op.drop_index('ix_lifecycle_state', table_name='lifecycle')
     op.drop_table('lifecycle')
+    op.drop_index('uq_customer_merge_merged_id', table_name='customer_merge', postgresql_where=sa.text('undone_at IS NULL'))
+    op.drop_index('ix_customer_merge_survivor_id', table_name='customer_merge')
+    op.drop_table('customer_merge')
     op.drop_table('customer_card')
     op.drop_index('ix_customer_audit_customer_id', table_name='customer_audit')
     op.drop_table('customer_audit')

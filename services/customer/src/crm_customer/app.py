@@ -15,6 +15,8 @@ from crm_customer.lifecycle.jobs import JOBS as LIFECYCLE_JOBS
 from crm_customer.lifecycle.projections import PROJECTIONS as LIFECYCLE_PROJECTIONS
 from crm_customer.lifecycle.reactions import REACTIONS as LIFECYCLE_REACTIONS
 from crm_customer.lifecycle.timers import TIMERS as LIFECYCLE_TIMERS
+from crm_customer.merging import api as merging
+from crm_customer.merging.events import CustomerMerged, CustomerUnmerged
 from crm_customer.metadata import metadata
 from crm_customer.parties import api as parties
 from crm_customer.parties.events import CustomerRegistered, CustomerUpdated
@@ -74,5 +76,6 @@ SERVICE = Service(
             jobs=SEGMENTS_JOBS,
             events=[SegmentEntered, SegmentExited, SegmentMaterialised],
         ),
+        Slice("merging", routers=[merging.router], events=[CustomerMerged, CustomerUnmerged]),
     ],
 )

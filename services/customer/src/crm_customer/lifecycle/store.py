@@ -92,7 +92,12 @@ _STEPS = (
     .limit(bindparam("limit"))
 )
 _ONE = select(lifecycle).where(now_at.customer_id == bindparam("id"))
-_COUNTS = select(now_at.state, func.count().label("customers")).group_by(now_at.state)
+_COUNTS = (
+    select(now_at.state, func.count().label("customers"))
+    .join(customer, and_(c.tenant_id == now_at.tenant_id, c.id == now_at.customer_id))
+    .where(c.status == Status.ACTIVE.value)
+    .group_by(now_at.state)
+)
 _ACTIVE = select(func.count()).select_from(customer).where(c.status == Status.ACTIVE.value)
 _RULES = select(lifecycle_rules).order_by(lifecycle_rules.c.version.desc()).limit(1)
 _ADD_RULES = insert(lifecycle_rules).values({column.name: bindparam(column.name) for column in lifecycle_rules.columns})

@@ -49,10 +49,11 @@ _CHANGE = (
 _DROP_KEYS = delete(contact_key).where(any_param(contact_key.c.customer_id, "ids"))
 _LOCK = select(customer).where(any_param(customer.c.id, "ids")).order_by(customer.c.id).with_for_update()
 _LOCK_IDS = select(customer.c.id).where(any_param(customer.c.id, "ids")).order_by(customer.c.id).with_for_update()
-_SET_STATUS = (
+_SET_STATUS = update(customer).where(any_param(customer.c.id, "ids")).values(status=bindparam("status"))
+_TOUCH = (
     update(customer)
-    .where(any_param(customer.c.id, "ids"))
-    .values(status=bindparam("status"), version=customer.c.version + 1, updated_at=bindparam("now"))
+    .where(customer.c.id == bindparam("i"))
+    .values(version=customer.c.version + 1, updated_at=bindparam("now"))
 )
 
 
@@ -134,9 +135,14 @@ async def lock_ids(tx: Tx, ids: Sequence[UUID]) -> set[UUID]:
     return {row["id"] for row in await tx.all(_LOCK_IDS, {"ids": list(ids)})}
 
 
-async def set_status(tx: Tx, ids: Sequence[UUID], status: Status, *, now: datetime) -> None:
-    """Change whether records stand for themselves."""
-    await tx.run(_SET_STATUS, {"ids": list(ids), "status": status.value, "now": now})
+async def set_status(tx: Tx, ids: Sequence[UUID], status: Status) -> None:
+    """Change whether records stand for themselves; nothing else of them changes, so that it can be undone exactly."""
+    await tx.run(_SET_STATUS, {"ids": list(ids), "status": status.value})
+
+
+async def touch(tx: Tx, customer_id: UUID, *, now: datetime) -> None:
+    """Give a record a new version, since what it shows has changed."""
+    await tx.run(_TOUCH, {"i": customer_id, "now": now})
 
 
 async def audit(tx: Tx, entry: AuditEntry) -> None:
