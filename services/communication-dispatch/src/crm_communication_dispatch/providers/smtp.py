@@ -6,6 +6,7 @@ import re
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import cast
 
 from crm_communication_dispatch.providers.domain import (
     Answer,
@@ -51,8 +52,7 @@ class _Replies(asyncio.Protocol):
         self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is one, though not by inheritance
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
