@@ -168,6 +168,16 @@ class TestFollowUp:
         assert (pulled["state"], pulled["owner_id"], pulled["resurface_at"]) == ("assigned", sam, None)
         assert pulled["score"] > lead["score"]
 
+    async def test_a_seller_who_contacts_a_pooled_lead_has_and_carries_it(
+        self, kit: ServiceKit, tenant: UUID, post: Post, get: Post
+    ) -> None:
+        sam = await seller(post)
+        lead = await post("/v1/leads", by_mail())
+        async with kit.client(tenant, subject=sam) as http:
+            assert (await http.post(f"/v1/leads/{lead['id']}/contact")).json()["owner_id"] == sam
+        (why,) = (await get(f"/v1/leads/{lead['id']}/assignments"))["items"]
+        assert (why["strategy"], why["chosen"]) == ("manual", sam)
+
     async def test_a_dead_lead_stays_dead(self, http: httpx.AsyncClient, post: Post) -> None:
         lead = await post("/v1/leads", by_mail())
         await post(f"/v1/leads/{lead['id']}/close", {"reason": "no interest"})

@@ -77,5 +77,21 @@ async def test_erasure_blanks_the_person_and_keeps_the_count(
     )
     await kit.deliver(tenant, "crm.customer.erased.v1", customer, {"erased_at": AT})
     kept = await get(f"/v1/leads/{lead['id']}")
+    assert (await get("/v1/leads", customer_id=public_id("cus", customer)))["items"] == [kept]
     assert kept["contact"] == {"name": None, "email": None, "phone": None, "company": None}
     assert kept["interest"] is None
+
+
+async def test_erasure_reaches_leads_that_only_share_the_address(
+    kit: ServiceKit, tenant: UUID, post: Post, get: Post
+) -> None:
+    leads = [
+        await post("/v1/leads", {"source": source, "contact": {"name": "Kim", "email": "Kim@example.org"}})
+        for source in ("web", "fair")
+    ]
+    customer = new_id()
+    points = [{"channel": "email", "value": "kim@example.org"}]
+    await kit.deliver(tenant, "crm.customer.registered.v1", customer, {"contact_points": points})
+    await kit.deliver(tenant, "crm.customer.erased.v1", customer, {"erased_at": AT})
+    for lead in leads:
+        assert (await get(f"/v1/leads/{lead['id']}"))["contact"]["email"] is None

@@ -9,7 +9,7 @@ from crm_sales_pipeline.customers.store import CustomerState
 from crm_sales_pipeline.identifiers import CustomerId
 from crm_shared.bus.handlers import Projections, Received
 from crm_shared.db.pool import Tx
-from crm_shared.fields import Fact, Instant
+from crm_shared.fields import Fact
 
 PROJECTIONS = Projections()
 
@@ -70,12 +70,6 @@ class UnmergedFact(Fact):
     restored_id: CustomerId
 
 
-class ErasedFact(Fact):
-    """A customer's personal data is to be forgotten."""
-
-    erased_at: Instant
-
-
 def _state(event: Received[CustomerFact] | Received[SnapshotFact]) -> CustomerState:
     fact = event.data
     return CustomerState(
@@ -130,10 +124,3 @@ async def customer_unmerged(tx: Tx, events: Sequence[Received[UnmergedFact]]) ->
     """References were kept as given, so dropping the alias restores them exactly."""
     for event in events:
         await store.drop_alias(tx, event.data.restored_id)
-
-
-@PROJECTIONS.on("crm.customer.erased.v1", ErasedFact)
-async def customer_erased(tx: Tx, events: Sequence[Received[ErasedFact]]) -> None:
-    """What leads hold of the person is forgotten by the leads slice."""
-    for event in events:
-        await store.erase(tx, event.aggregate_id, at=event.data.erased_at)

@@ -140,9 +140,13 @@ async def root_of(tx: Tx, customer_id: UUID) -> UUID:
 
 async def family(tx: Tx, customer_id: UUID) -> list[UUID]:
     """Every id under which references to this customer may have been kept."""
-    root = await root_of(tx, customer_id)
-    rows = await tx.all(_MEMBERS, {"root_id": root})
-    return [root, *(row["merged_id"] for row in rows)]
+    return await known_as(tx, await root_of(tx, customer_id))
+
+
+async def known_as(tx: Tx, customer_id: UUID) -> list[UUID]:
+    """The id itself and all that were merged into it."""
+    rows = await tx.all(_MEMBERS, {"root_id": customer_id})
+    return [customer_id, *(row["merged_id"] for row in rows)]
 
 
 async def add_alias(tx: Tx, *, merged_id: UUID, survivor_id: UUID) -> None:

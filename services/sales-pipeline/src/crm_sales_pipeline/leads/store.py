@@ -1,16 +1,16 @@
 """Reading and writing leads, their steps and window policies."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, case, func, select, update
+from sqlalchemy import Text, bindparam, case, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from crm_sales_pipeline.customers.store import family, with_present_customer
-from crm_sales_pipeline.leads.domain.leads import Contact, Lead, LeadState, Origin
+from crm_sales_pipeline.leads.domain.leads import Contact, Lead, LeadState, Origin, identity_of
 from crm_sales_pipeline.leads.domain.scoring import Reason
 from crm_sales_pipeline.leads.domain.windows import (
     DEFAULT_POLICIES,
@@ -52,11 +52,6 @@ _OUTCOMES = (
     .group_by(lead.c.captured_window)
 )
 _SET_CUSTOMER = update(lead).where(lead.c.id == bindparam("key")).values(customer_id=bindparam("customer"))
-_FORGET = (
-    update(lead)
-    .where(lead.c.customer_id == bindparam("key"))
-    .values(contact_name=None, email=None, phone=None, interest=None, referrer=None, identity=bindparam("nobody"))
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +220,15 @@ async def rates(tx: Tx) -> list[WindowRate]:
     ]
 
 
-async def forget_person(tx: Tx, customer_id: UUID) -> None:
+async def forget_person(tx: Tx, ids: Sequence[UUID], *, email: str | None) -> None:
     """Blank what leads hold of an erased person; that they were leads, and what became of them, stays countable."""
-    await tx.run(_FORGET, {"key": customer_id, "nobody": f"customer:{customer_id}"})
+    theirs = any_of(lead.c.customer_id, ids)
+    if email is not None:
+        by_address = identity_of(customer_id=None, contact=Contact(email=email))
+        theirs = or_(theirs, lead.c.identity == by_address)
+    blank = dict.fromkeys(("contact_name", "email", "phone", "interest", "referrer"))
+    nobody = func.concat("erased:", cast(lead.c.id, Text))
+    await tx.run(update(lead).where(theirs).values(**blank, identity=nobody))
 
 
 def _values(one: Lead) -> dict[str, Any]:

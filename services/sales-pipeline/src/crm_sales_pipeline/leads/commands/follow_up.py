@@ -16,6 +16,7 @@ from crm_sales_pipeline.leads.commands.steps import (
     emit_assigned,
     lock,
     move,
+    record_of,
 )
 from crm_sales_pipeline.leads.domain.leads import (
     Contact,
@@ -23,7 +24,6 @@ from crm_sales_pipeline.leads.domain.leads import (
     LeadState,
     check_move,
     check_reachable,
-    may_move,
     seconds_between,
 )
 from crm_sales_pipeline.leads.domain.scoring import score, total
@@ -82,10 +82,11 @@ async def contact_lead(
         check_move(lead, LeadState.WORKING)
     contacted_at = min(at or now, now)
     seconds = seconds_between(lead.clock_started_at, contacted_at)
+    owner_id = lead.owner_id or await _taken_by(tx, viewer, lead, now=now)
     after = replace(
         lead,
         state=lead.state if lead.state in _IN_HAND else LeadState.WORKING,
-        owner_id=lead.owner_id or user_of(viewer),
+        owner_id=owner_id,
         contacted_at=lead.contacted_at or contacted_at,
         seconds_to_contact=seconds if lead.seconds_to_contact is None else lead.seconds_to_contact,
         first_contact_due_at=None,
@@ -199,7 +200,6 @@ async def resurface_lead(tx: Tx, viewer: Viewer, lead_id: UUID, *, now: datetime
         resurfaced=lead.resurfaced + 1,
         resurface_as=None,
         reason=None,
-        state=LeadState.NEW if lead.state is LeadState.RECYCLED else lead.state,
     )
     changed = await _score_again(tx, await _enter_window(tx, viewer, waiting, window, now=now))
     kept = await move(tx, viewer, lead, changed, now=now, reason="resurfaced")
@@ -255,26 +255,29 @@ async def set_policy(tx: Tx, viewer: Viewer, policy: WindowPolicy, *, now: datet
     return policy
 
 
+async def _taken_by(tx: Tx, viewer: Viewer, lead: Lead, *, now: datetime) -> UUID | None:
+    """Whoever contacts a lead of the pool has it, and carries it if they are a seller."""
+    user = user_of(viewer)
+    seller = await get_seller(tx, user) if user is not None else None
+    if seller is not None and seller.active:
+        await assignment.assign_to(tx, viewer, record_of(lead), seller.id, now=now)
+    return user
+
+
 async def _named(tx: Tx, viewer: Viewer, lead: Lead, owner_id: UUID, *, now: datetime) -> UUID:
     seller = await get_seller(tx, owner_id)
     if viewer.partner is not None and (seller is None or seller.partner != viewer.partner):
         raise Conflict("A partner assigns its own sellers only.", code="seller_unavailable")
-    record = assignment.Record(
-        kind=RECORD_KIND,
-        id=lead.id,
-        source=lead.origin.source,
-        window=lead.buying_window.value,
-        partner=lead.origin.partner,
-    )
-    await assignment.assign_to(tx, viewer, record, owner_id, now=now)
+    await assignment.assign_to(tx, viewer, record_of(lead), owner_id, now=now)
     return owner_id
 
 
 async def _enter_window(tx: Tx, viewer: Viewer, lead: Lead, window: BuyingWindow, *, now: datetime) -> Lead:
     policy = (await store.policies(tx))[window]
     treatment = treat(policy, now=now)
-    entered = replace(lead, buying_window=window, resurface_at=treatment.resurface_at)
-    if lead.state in _IN_HAND:
+    state = LeadState.NEW if lead.state is LeadState.RECYCLED else lead.state
+    entered = replace(lead, buying_window=window, resurface_at=treatment.resurface_at, state=state)
+    if state in _IN_HAND:
         return entered
     clocked = replace(
         entered,
@@ -285,7 +288,7 @@ async def _enter_window(tx: Tx, viewer: Viewer, lead: Lead, window: BuyingWindow
     if not policy.wants_seller or clocked.owner_id is not None:
         return clocked
     owner_id = await choose_seller(tx, viewer, clocked, now=now)
-    if owner_id is None or not may_move(lead.state, LeadState.ASSIGNED):
+    if owner_id is None:
         return clocked
     return replace(clocked, owner_id=owner_id, state=LeadState.ASSIGNED)
 

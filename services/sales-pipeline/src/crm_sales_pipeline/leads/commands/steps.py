@@ -65,15 +65,19 @@ async def start_clocks(tx: Tx, lead: Lead) -> None:
 
 async def choose_seller(tx: Tx, viewer: Viewer, lead: Lead, *, now: datetime) -> UUID | None:
     """Who the rules give the lead to, if any of them applies and somebody has room."""
-    record = assignment.Record(
+    made = await assignment.assign(tx, viewer, record_of(lead), now=now)
+    return made.chosen if made is not None else None
+
+
+def record_of(lead: Lead) -> assignment.Record:
+    """What assignment rules look at."""
+    return assignment.Record(
         kind=RECORD_KIND,
         id=lead.id,
         source=lead.origin.source,
         window=lead.buying_window.value,
         partner=lead.origin.partner,
     )
-    made = await assignment.assign(tx, viewer, record, now=now)
-    return made.chosen if made is not None else None
 
 
 def emit_assigned(tx: Tx, lead: Lead) -> None:
