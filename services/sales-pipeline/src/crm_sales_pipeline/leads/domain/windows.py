@@ -10,7 +10,7 @@ from crm_shared.errors import Invalid
 
 
 class BuyingWindow(StrEnum):
-    """When they mean to buy."""
+    """How soon the customer means to buy."""
 
     NOW = "now"
     WITHIN_3_MONTHS = "within_3_months"
