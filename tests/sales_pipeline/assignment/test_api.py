@@ -1,5 +1,6 @@
 """Sellers and rules over HTTP, on real PostgreSQL."""
 
+import asyncio
 from collections import Counter
 from uuid import UUID
 
@@ -41,6 +42,27 @@ async def test_every_strategy_replays_the_same_though_loads_have_changed_since(p
         for _ in range(5):
             await post("/v1/leads", lead())
         assert (await get(f"/v1/assignment-rules/{made}/replay"))["differing"] == []
+
+
+async def test_parallel_captures_take_turns_and_pass_no_capacity(
+    http: httpx.AsyncClient, post: Post, get: Post
+) -> None:
+    ids = await sellers(post, 3, capacity=3)
+    made = await rule(post, ids, "round_robin")
+    answers = await asyncio.gather(*(http.post("/v1/leads", json=lead()) for _ in range(12)))
+    given = Counter(answer.json()["owner_id"] for answer in answers)
+    assert given == {**dict.fromkeys(ids, 3), None: 3}
+    assert (await get(f"/v1/assignment-rules/{made}/replay"))["differing"] == []
+
+
+async def test_two_rules_with_one_seller_pass_no_capacity_together(http: httpx.AsyncClient, post: Post) -> None:
+    (only,) = await sellers(post, 1, capacity=2)
+    for source in ("web", "fair"):
+        body = {"name": source, "strategy": "least_loaded", "seller_ids": [only], "sources": [source]}
+        await post("/v1/assignment-rules", body)
+    bodies = [{**lead(), "source": source} for source in ("web", "fair") for _ in range(4)]
+    answers = await asyncio.gather(*(http.post("/v1/leads", json=body) for body in bodies))
+    assert Counter(answer.json()["owner_id"] for answer in answers) == {only: 2, None: 6}
 
 
 async def test_a_full_seller_gets_nothing_until_a_lead_is_done_with(post: Post, get: Post) -> None:

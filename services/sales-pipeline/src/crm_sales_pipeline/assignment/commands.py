@@ -54,6 +54,8 @@ async def assign(tx: Tx, viewer: Viewer, record: Record, *, now: datetime) -> As
     rule = await store.get_rule(tx, applying.id, lock=True) if applying is not None else None
     if rule is None:
         return None
+    # Another rule may name the same sellers; without their lock the two would pass a capacity together.
+    await store.lock_sellers(tx, rule.sellers)
     # Released first: what a seller carries must not count the very record that is being given away again.
     await store.release(tx, record.kind, record.id, now=now)
     draw = Draw(

@@ -94,6 +94,12 @@ async def list_sellers(tx: Tx, *, partner: str | None, limit: int, after: tuple[
     return [_seller(row) for row in await tx.all(statement)]
 
 
+async def lock_sellers(tx: Tx, ids: Sequence[UUID]) -> None:
+    """No other rule gives these sellers anything until the transaction ends; locked in the order of their ids."""
+    statement = select(seller.c.id).where(any_of(seller.c.id, ids)).order_by(seller.c.id).with_for_update()
+    await tx.all(statement)
+
+
 async def candidates(tx: Tx, ids: Sequence[UUID]) -> tuple[Candidate, ...]:
     """How these sellers stand now: what each carries and may carry."""
     load = (
