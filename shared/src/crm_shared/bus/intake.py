@@ -18,6 +18,7 @@ from crm_shared.bus.port import Delivered
 from crm_shared.bus.sequencing import Incoming, Plan, as_parked, plan
 from crm_shared.clock import Clock
 from crm_shared.db import inbox, parking
+from crm_shared.db.away import AWAY
 from crm_shared.db.inbox import UNSEEN
 from crm_shared.db.pool import NO_TENANT, Database
 from crm_shared.errors import Unavailable
@@ -37,11 +38,8 @@ PASSING = (
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
     asyncpg.TooManyConnectionsError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
     Unavailable,
-    OSError,
+    *AWAY,
 )
 """What may go away by itself: contention, a restarting server, a dependency that is not ready."""
 

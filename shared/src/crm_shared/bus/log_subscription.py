@@ -13,6 +13,7 @@ import orjson
 
 from crm_shared.bus.port import BusUnavailable, Delivered, Fenced, Lag, Place
 from crm_shared.bus.wake import Doorbell
+from crm_shared.db.away import AWAY
 from crm_shared.ids import new_id
 from crm_shared.observability.logs import logger
 
@@ -22,14 +23,6 @@ _POLL_S = 0.25
 _CLAIM_AGAIN_S = 0.05
 _LOOK_EVERY_S = 0.2
 GRACE_S = 10.0
-AWAY = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.OperatorInterventionError,
-    OSError,
-    TimeoutError,
-)
-"""What asyncpg raises when the server is away, goes away or comes back."""
 
 Spot = tuple[int, int]
 """A topic's number and a partition."""

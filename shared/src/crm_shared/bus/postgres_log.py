@@ -14,7 +14,7 @@ import asyncpg
 import orjson
 
 from crm_shared.bus import log_schema, wake
-from crm_shared.bus.log_subscription import AWAY, LogSubscription, Member, delivered_from
+from crm_shared.bus.log_subscription import LogSubscription, Member, delivered_from
 from crm_shared.bus.partition import PARTITIONS, partition_of
 from crm_shared.bus.port import (
     MAX_RECORD_BYTES,
@@ -25,6 +25,7 @@ from crm_shared.bus.port import (
     RecordRefused,
     TopicMissing,
 )
+from crm_shared.db.away import AWAY
 from crm_shared.observability.logs import logger
 
 _log = logger("bus.postgres_log")

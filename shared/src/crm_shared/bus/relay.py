@@ -19,6 +19,7 @@ from crm_shared.bus import metrics
 from crm_shared.bus.port import Bus, BusUnavailable, Record, RecordRefused, TopicMissing
 from crm_shared.bus.wake import Doorbell
 from crm_shared.clock import SystemClock
+from crm_shared.db.away import AWAY
 from crm_shared.db.outbox import SLOTS
 from crm_shared.db.pool import Database
 from crm_shared.events import CONTENT_TYPE, Envelope
@@ -34,13 +35,6 @@ _BUSY_FOR_S = 5.0
 _BALANCE_EVERY_S = 2.0
 _RETRY_PARKED_AFTER_S = 15.0
 _FINISH_WITHIN_S = 10.0
-_AWAY = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.OperatorInterventionError,
-    OSError,
-    TimeoutError,
-)
 
 _WAITING = """
 SELECT o.id, o.slot, o.event_id, o.type, o.subject, o.created_at, o.tenant_id, o.aggregate_id, o.epoch, o.seq,
@@ -100,7 +94,7 @@ class Relay:
             while not self._stopping.is_set():
                 try:
                     await self._session()
-                except _AWAY as error:
+                except AWAY as error:
                     _log.warning("database_away", service=self._source, error=f"{type(error).__name__}: {error}")
                     await self._pause()
         finally:

@@ -13,6 +13,7 @@ from sqlalchemy import Table
 from sqlalchemy.sql import ClauseElement
 
 from crm_shared.db import finder
+from crm_shared.db.away import AWAY
 from crm_shared.db.statements import fixed, shaped
 from crm_shared.db.walls import Roles
 from crm_shared.events import EventPayload
@@ -233,7 +234,7 @@ class Database:
 async def _roll_back(connection: Any) -> None:
     try:
         await asyncio.wait_for(asyncio.shield(connection.execute("ROLLBACK")), _ROLLBACK_TIMEOUT_S)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, asyncio.CancelledError):
+    except (asyncpg.PostgresError, *AWAY, asyncio.CancelledError):
         connection.terminate()
 
 

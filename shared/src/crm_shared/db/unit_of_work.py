@@ -36,7 +36,7 @@ async def in_transaction(database: Database, viewer: Viewer, work: Callable[[Tx]
             if attempt == _RERUNS:
                 raise Conflict("Too many writers at once; try again.", code="contended", retry_after_s=1) from error
             await asyncio.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311 # spreads retries, guards nothing
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             known = database_error(error)
             if known is None:
                 raise
@@ -75,6 +75,8 @@ def database_error(error: Exception) -> CrmError | None:  # noqa: PLR0911 # a ta
             return Unavailable("The database is not reachable; try again shortly.", retry_after_s=2)
         case asyncpg.InsufficientResourcesError() | asyncpg.QueryCanceledError():
             return Unavailable("The database is busy; try again shortly.", retry_after_s=2)
+        case asyncpg.InternalClientError():  # the server said farewell to an idle connection
+            return Unavailable("The database connection was lost; try again shortly.", retry_after_s=2)
         case asyncpg.InterfaceError() if "connection" in str(error) or "pool" in str(error):
             return Unavailable("The database connection was lost; try again shortly.", retry_after_s=2)
         case _:
