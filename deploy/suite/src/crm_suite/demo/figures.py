@@ -42,6 +42,7 @@ class Figures:
     solved: int = 0
     answers: int = 0
     satisfied: int = 0
+    scores: dict[int, int] = field(default_factory=dict[int, int])
     timeline_kinds: dict[str, int] = field(default_factory=dict[str, int])
 
     def as_dict(self) -> dict[str, Any]:

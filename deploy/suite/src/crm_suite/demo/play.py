@@ -17,6 +17,7 @@ from crm_suite.allinone.home import Home
 from crm_suite.demo.acts.campaigning import campaign
 from crm_suite.demo.acts.gathering import gather
 from crm_suite.demo.acts.knowing import know
+from crm_suite.demo.acts.looking_back import look_back
 from crm_suite.demo.acts.moving_in import move_in
 from crm_suite.demo.acts.selling import sell
 from crm_suite.demo.acts.serving import serve
@@ -98,7 +99,7 @@ async def perform(theatre: Theatre, wish: Wish, console: Console) -> Figures:
             url=theatre.url,
             tenant=theatre.tenant,
         )
-        for act in (move_in, gather, know, campaign, sell, serve):
+        for act in (move_in, gather, know, campaign, sell, serve, look_back):
             await act(stage)
         return stage.figures
 

@@ -55,6 +55,14 @@ class Stage:
     segment_id: str = ""
     campaign_id: str = ""
     mails_before: int = 0
+    clicked: set[int] = field(default_factory=set[int])
+    queue_id: str = ""
+    survey_id: str = ""
+    star: int = 0
+    """The customer whose whole story is told at the end."""
+    service: dict[str, Any] = field(default_factory=dict[str, Any])
+    overview: dict[str, Any] = field(default_factory=dict[str, Any])
+    timeline: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     pipeline_id: str = ""
 
     def member(self, role: str) -> Member:
@@ -63,7 +71,7 @@ class Stage:
 
     @property
     def callers(self) -> list[int]:
-        return sorted(self.phones)
+        return sorted({*self.phones, self.star} - {0})
 
     @property
     def number_of(self) -> dict[str, int]:
@@ -84,8 +92,11 @@ async def together(
             note.advance(1)
         return result
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(item)) for item in items]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(item)) for item in items]
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None  # the others failed for the same reason, or were cancelled for it
     return [task.result() for task in tasks]
 
 

@@ -30,6 +30,7 @@ async def respond(stage: Stage, note: Note) -> None:
         return await react(stage, number, mails[number])
 
     done = await together(sorted(mails), read, note=note)
+    stage.clicked = {number for number, what in zip(sorted(mails), done, strict=True) if what == "click"}
     figures = stage.figures
     figures.clicks, figures.replies = done.count("click"), done.count("reply")
     figures.unsubscribed = done.count("unsubscribe")

@@ -113,13 +113,16 @@ def policy() -> dict[str, Any]:
     }
 
 
-async def known_agents(stage: Stage) -> None:
-    """Users with the role become agents by themselves; then they get their skills."""
+async def known_agents(stage: Stage) -> list[tuple[str, Member]]:
+    """Users with the role become agents by themselves; then they get their skills. Gives their ids as agents."""
     supervisor = stage.member("supervisor").door
 
     async def all_there() -> list[Any] | None:
         agents = await supervisor.all("/v1/agents")
         return agents if len(agents) >= len(STAFF["agent"]) else None
 
+    agent_ids: dict[str, str] = {}
     for agent in await eventually("users to become agents", all_there):
         await stage.admin.patch(f"/v1/agents/{agent['id']}", {"skills": SKILLS[agent["name"]]})
+        agent_ids[agent["user_id"]] = agent["id"]
+    return [(agent_ids[member.id], member) for member in stage.staff["agent"]]

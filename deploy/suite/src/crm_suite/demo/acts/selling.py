@@ -1,5 +1,6 @@
 """Act four: leads become deals, deals become quotes, quotes become orders, orders become money."""
 
+from decimal import Decimal
 from typing import Any
 
 from crm_suite.demo.acts.moving_in import RECORDS
@@ -27,7 +28,10 @@ async def sell(stage: Stage) -> None:
         figures = stage.figures
         figures.quotes, figures.won, figures.lost = len(deals), len(paid), len(deals) - len(paid)
         figures.orders = figures.paid = len(paid)
-        figures.revenue = sum((order["total"] for order in paid), figures.revenue)
+        figures.revenue = sum((Decimal(order["total"]["amount"]) for order in paid), figures.revenue)
+        # The star clicked, bought and paid; the chat, the ticket and the answer are still to come.
+        numbers = sorted(stage.number_of[order["customer_id"]] for order in paid)
+        stage.star = next((number for number in numbers if number in stage.clicked), numbers[0] if numbers else 0)
         note.text = f"{len(deals)} quotes, {len(paid)} orders paid"
 
 
