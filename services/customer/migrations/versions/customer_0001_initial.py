@@ -184,6 +184,45 @@ def upgrade() -> None:
     )
     op.create_index('ix_customer_merge_survivor_id', 'customer_merge', ['tenant_id', 'survivor_id'], unique=False)
     op.create_index('uq_customer_merge_merged_id', 'customer_merge', ['tenant_id', 'merged_id'], unique=True, postgresql_where=sa.text('undone_at IS NULL'))
+    op.create_table('data_import',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('upload_id', sa.Uuid(), nullable=False),
+    sa.Column('kind', sa.Text(collation='C'), nullable=False),
+    sa.Column('settings', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('header', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('bytes', sa.BigInteger(), nullable=False),
+    sa.Column('lines', sa.BigInteger(), nullable=False),
+    sa.Column('dry_run', sa.Boolean(), nullable=False),
+    sa.Column('rows', sa.BigInteger(), nullable=False),
+    sa.Column('created', sa.BigInteger(), nullable=False),
+    sa.Column('updated', sa.BigInteger(), nullable=False),
+    sa.Column('unchanged', sa.BigInteger(), nullable=False),
+    sa.Column('failed', sa.BigInteger(), nullable=False),
+    sa.Column('started_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_data_import')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_index('ix_data_import_kind', 'data_import', ['tenant_id', 'kind', 'id'], unique=False)
+    op.create_table('import_error',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('import_id', sa.Uuid(), nullable=False),
+    sa.Column('row', sa.BigInteger(), nullable=False),
+    sa.Column('nth', sa.Integer(), nullable=False),
+    sa.Column('pointer', sa.Text(), nullable=False),
+    sa.Column('code', sa.Text(), nullable=False),
+    sa.Column('message', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'import_id', 'row', 'nth', name=op.f('pk_import_error')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_table('import_touched',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('import_id', sa.Uuid(), nullable=False),
+    sa.Column('customer_id', sa.Uuid(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'import_id', 'customer_id', name=op.f('pk_import_touched')),
+    info={'tenant': True, 'across': ()}
+    )
     op.create_table('lifecycle',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('customer_id', sa.Uuid(), nullable=False),
@@ -313,6 +352,14 @@ def upgrade() -> None:
     )
     op.create_index('ix_timeline_entry_customer_id', 'timeline_entry', ['tenant_id', 'customer_id', 'at', 'id'], unique=False)
     op.create_index('ix_timeline_entry_touch', 'timeline_entry', ['tenant_id', 'customer_id', 'at', 'id'], unique=False, postgresql_where=sa.text('is_touch'))
+    op.create_table('upload_chunk',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('upload_id', sa.Uuid(), nullable=False),
+    sa.Column('seq', sa.Integer(), nullable=False),
+    sa.Column('body', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'upload_id', 'seq', name=op.f('pk_upload_chunk')),
+    info={'tenant': True, 'across': ()}
+    )
     op.create_table('value_draft',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('run', sa.Integer(), nullable=False),
@@ -366,6 +413,9 @@ def upgrade() -> None:
     op.build_wall('customer_audit')
     op.build_wall('customer_card')
     op.build_wall('customer_merge')
+    op.build_wall('data_import')
+    op.build_wall('import_error')
+    op.build_wall('import_touched')
     op.build_wall('lifecycle')
     op.build_wall('lifecycle_rules')
     op.build_wall('lifecycle_target')
@@ -376,6 +426,7 @@ def upgrade() -> None:
     op.build_wall('segment_member')
     op.build_wall('segment_use')
     op.build_wall('timeline_entry')
+    op.build_wall('upload_chunk')
     op.build_wall('value_draft')
     op.build_wall('value_rating')
     op.build_wall('value_run')
@@ -388,6 +439,7 @@ def downgrade() -> None:
     op.drop_index('ix_value_rating_group', table_name='value_rating')
     op.drop_table('value_rating')
     op.drop_table('value_draft')
+    op.drop_table('upload_chunk')
     op.drop_index('ix_timeline_entry_touch', table_name='timeline_entry', postgresql_where=sa.text('is_touch'))
     op.drop_index('ix_timeline_entry_customer_id', table_name='timeline_entry')
     op.drop_table('timeline_entry')
@@ -406,6 +458,10 @@ def downgrade() -> None:
     op.drop_table('lifecycle_rules')
     op.drop_index('ix_lifecycle_state', table_name='lifecycle')
     op.drop_table('lifecycle')
+    op.drop_table('import_touched')
+    op.drop_table('import_error')
+    op.drop_index('ix_data_import_kind', table_name='data_import')
+    op.drop_table('data_import')
     op.drop_index('uq_customer_merge_merged_id', table_name='customer_merge', postgresql_where=sa.text('undone_at IS NULL'))
     op.drop_index('ix_customer_merge_survivor_id', table_name='customer_merge')
     op.drop_table('customer_merge')

@@ -29,6 +29,10 @@ from crm_customer.timeline import api as timeline
 from crm_customer.timeline.events import AnswerRecorded
 from crm_customer.timeline.projections import PROJECTIONS as TIMELINE_PROJECTIONS
 from crm_customer.timeline.reactions import REACTIONS as TIMELINE_REACTIONS
+from crm_customer.transfer import api as transfer
+from crm_customer.transfer.events import CustomerSnapshot
+from crm_customer.transfer.jobs import JOBS as TRANSFER_JOBS
+from crm_customer.transfer.timers import TIMERS as TRANSFER_TIMERS
 from crm_customer.value import api as value
 from crm_customer.value.events import ValueRated
 from crm_customer.value.jobs import JOBS as VALUE_JOBS
@@ -77,5 +81,12 @@ SERVICE = Service(
             events=[SegmentEntered, SegmentExited, SegmentMaterialised],
         ),
         Slice("merging", routers=[merging.router], events=[CustomerMerged, CustomerUnmerged]),
+        Slice(
+            "transfer",
+            routers=[transfer.customers_router, transfer.purchases_router, transfer.republish_router],
+            timers=TRANSFER_TIMERS,
+            jobs=TRANSFER_JOBS,
+            events=[CustomerSnapshot],
+        ),
     ],
 )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from crm_shared.money import Money
+from crm_shared.money import Money, minor_units
 
 LIFECYCLE_WORK = "lifecycle.behaviour-changed"
 SEGMENTS_WORK = "segments.customers-touched"
@@ -81,6 +81,12 @@ class Totals:
     last_purchase_at: datetime | None
     last_payment_at: datetime | None
     amounts: tuple[CurrencyTotals, ...]
+
+
+def exact(amount: Decimal, currency: str) -> Money:
+    """An amount as the store holds it, with its currency's decimals and no more than it needs."""
+    coins = amount.quantize(Decimal(1).scaleb(-minor_units(currency)))
+    return Money(coins if coins == amount else amount.normalize(), currency)
 
 
 def totals(facts: Sequence[MoneyFact]) -> Totals:

@@ -8,13 +8,12 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from crm_customer.behaviour.commands import Report, Reported
-from crm_customer.behaviour.domain import FactKind, Item, MoneyFact, Totals
+from crm_customer.behaviour.domain import FactKind, Item, MoneyFact, Totals, exact
 from crm_customer.fields import CustomerId, ExternalId, Line, PurchaseId, SourceName
 from crm_customer.outcomes import MAX_ITEMS, ItemProblem
 from crm_shared.errors import CrmError
 from crm_shared.fields import DecimalField, Instant, MoneyField, Read, Strict, extensible
 from crm_shared.http.pagination import Page, PageQuery
-from crm_shared.money import Money
 
 MAX_LINES = 200
 
@@ -195,9 +194,9 @@ class BehaviourRead(Read):
             last_payment_at=totals.last_payment_at,
             amounts=[
                 AmountsRead(
-                    purchased=Money(amount.purchased, amount.currency),
-                    returned=Money(amount.returned, amount.currency),
-                    paid=Money(amount.paid, amount.currency),
+                    purchased=exact(amount.purchased, amount.currency),
+                    returned=exact(amount.returned, amount.currency),
+                    paid=exact(amount.paid, amount.currency),
                 )
                 for amount in totals.amounts
             ],

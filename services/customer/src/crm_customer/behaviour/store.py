@@ -8,11 +8,10 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, tuple_, update
 
-from crm_customer.behaviour.domain import CurrencyTotals, FactKind, Item, MoneyFact, Totals
+from crm_customer.behaviour.domain import CurrencyTotals, FactKind, Item, MoneyFact, Totals, exact
 from crm_customer.behaviour.tables import behaviour_amount, behaviour_total, money_fact
 from crm_shared.db.pool import Record, Tx
 from crm_shared.db.statements import any_of, any_param
-from crm_shared.money import Money
 
 f = money_fact.c
 _COLUMNS = [column.name for column in money_fact.columns]
@@ -83,7 +82,7 @@ def _fact(row: Record) -> MoneyFact:
         source=row["source"],
         external_id=row["external_id"],
         occurred_at=row["occurred_at"],
-        amount=Money(row["amount"], row["currency"]),
+        amount=exact(row["amount"], row["currency"]),
         quantity=row["quantity"],
         order_ref=row["order_ref"],
         items=tuple(_item(item) for item in row["items"] or ()),

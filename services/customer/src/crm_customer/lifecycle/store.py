@@ -207,6 +207,12 @@ async def standing(tx: Tx, customer_id: UUID) -> Standing:
     return Standing(customer_id, LifecycleState(row["state"]), row["reason"], row["since"])
 
 
+async def standings(tx: Tx, ids: Sequence[UUID]) -> list[Standing]:
+    """Where those of these customers stand who have moved at all."""
+    rows = await tx.all(select(lifecycle).where(any_of(now_at.customer_id, list(ids))))
+    return [Standing(row["customer_id"], LifecycleState(row["state"]), row["reason"], row["since"]) for row in rows]
+
+
 async def steps(tx: Tx, customer_id: UUID, *, limit: int, before: UUID) -> list[Transition]:
     """A page of a customer's way, the latest step first."""
     rows = await tx.all(_STEPS, {"id": customer_id, "limit": limit, "before": before})

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
+from crm_customer.behaviour.domain import exact
 from crm_customer.value.domain import Rating
 from crm_shared.events import EventPayload
 from crm_shared.fields import Instant, MoneyField
-from crm_shared.money import Money
 
 
 class ValueRated(EventPayload):
@@ -44,6 +44,6 @@ class ValueRated(EventPayload):
             group=rating.group.value,
             purchases=rating.purchases,
             last_purchase_at=rating.last_purchase_at,
-            total=Money(rating.total, rating.currency),
+            total=exact(rating.total, rating.currency),
             rated_at=now,
         )

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from crm_customer.behaviour.domain import exact
 from crm_customer.fields import Currency, CustomerId
 from crm_customer.value.domain import SCORES, Dimension, ValueGroup
 from crm_customer.value.store import Cell, Rated, Run
 from crm_shared.fields import DecimalField, Instant, MoneyField, Read, Strict, extensible
 from crm_shared.http.pagination import Page
-from crm_shared.money import Money
 
 
 class RatingStart(Strict):
@@ -78,7 +78,7 @@ class ValueRead(Read):
             group=rating.group,
             purchases=rating.purchases,
             last_purchase_at=rating.last_purchase_at,
-            total=Money(rating.total, rating.currency),
+            total=exact(rating.total, rating.currency),
             run=rated.run,
             rated_at=rated.rated_at,
         )
@@ -138,7 +138,7 @@ class Groups(Read):
         """The client's view."""
         return cls(
             items=[
-                GroupRead(group=group, customers=customers, total=Money(total, currency))
+                GroupRead(group=group, customers=customers, total=exact(total, currency))
                 for group, currency, customers, total in groups
             ]
         )

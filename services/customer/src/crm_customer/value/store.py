@@ -31,6 +31,7 @@ from crm_customer.parties.tables import customer
 from crm_customer.value.domain import SCORES, Dimension, Rating, ValueGroup
 from crm_customer.value.tables import value_draft, value_rating, value_run
 from crm_shared.db.pool import Record, Tx
+from crm_shared.db.statements import any_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +272,12 @@ async def rated(tx: Tx, customer_id: UUID) -> Rated | None:
     """An answering customer's rating."""
     row = await tx.one(_ONE, {"id": customer_id})
     return None if row is None else Rated(_rating(row, row["currency"]), row["run"], row["rated_at"])
+
+
+async def rated_many(tx: Tx, ids: Sequence[UUID]) -> list[Rated]:
+    """The ratings of those of these customers who have one."""
+    rows = await tx.all(select(value_rating).where(any_of(v.customer_id, list(ids))))
+    return [Rated(_rating(row, row["currency"]), row["run"], row["rated_at"]) for row in rows]
 
 
 async def groups(tx: Tx) -> list[tuple[ValueGroup, str, int, Decimal]]:

@@ -17,6 +17,7 @@ from crm_customer.segments.domain.tree import Rule
 from crm_customer.segments.store.compiling import Scope, members
 from crm_customer.segments.tables import segment, segment_member, segment_use
 from crm_shared.db.pool import Record, Tx
+from crm_shared.db.statements import any_of
 
 
 class SegmentKind(StrEnum):
@@ -216,6 +217,12 @@ async def members_page(tx: Tx, segment_id: UUID, *, limit: int, after: UUID) -> 
 async def of_customer(tx: Tx, customer_id: UUID) -> list[Member]:
     """The segments an answering customer is in."""
     return [_member(row) for row in await tx.all(_OF_CUSTOMER, {"id": customer_id})]
+
+
+async def of_customers(tx: Tx, ids: Sequence[UUID]) -> list[Member]:
+    """The segments these customers are in."""
+    rows = await tx.all(select(segment_member).where(any_of(m.customer_id, list(ids))).order_by(m.segment_id))
+    return [_member(row) for row in rows]
 
 
 async def use(tx: Tx, segment_id: UUID, used_by: str, name: str) -> None:

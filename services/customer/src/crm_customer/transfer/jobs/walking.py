@@ -1,0 +1,119 @@
+"""How an import walks through its file: piece by piece, batch by batch, each batch done once or not at all."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from crm_customer.pacing import wait_for_room
+from crm_customer.transfer import store
+from crm_customer.transfer.domain import MAX_ERRORS_KEPT, ImportKind, RowErrors, Settings, Tally
+from crm_customer.transfer.store import Import
+from crm_shared.db.cpu import run_in_process
+from crm_shared.db.operations import Job
+from crm_shared.db.pool import Tx
+from crm_shared.errors import NotFound
+
+R = TypeVar("R")
+BATCH = 500
+_SMALL_BYTES = 8_192
+"""A piece this small is read in place: another process would take longer to start than the reading takes."""
+
+Read = Callable[[bytes, Sequence[str], Settings, int], list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a batch."""
+
+    tally: Tally
+    errors: Sequence[RowErrors]
+
+
+class TryingOut(Exception):
+    """Ends a dry run's transaction, so that nothing of it stays."""
+
+
+@dataclass(slots=True)
+class Walk(Generic[R]):
+    """One import's way through its file."""
+
+    job: Job
+    item: Import
+    read: Read
+    apply: Callable[[Tx, Import, Sequence[R]], Awaitable[Applied]]
+
+    async def to_the_end(self) -> Tally:
+        """Walk from where an earlier run stopped to the end of the file."""
+        state = self.job.state
+        tally = Tally(**state.get("tally", {}))
+        while (body := await self._piece(int(state.get("piece", 0)))) is not None:
+            first_row = int(state.get("first_row", 1))
+            rows = await self._read(body, first_row)
+            start = int(state.get("offset", 0))
+            for offset in range(start, len(rows), BATCH):
+                batch = rows[offset : offset + BATCH]
+                await self.job.check_cancelled()
+                await wait_for_room(self.job)
+                state["offset"] = offset + len(batch)
+                if state["offset"] == len(rows):
+                    state |= {"piece": int(state.get("piece", 0)) + 1, "offset": 0, "first_row": first_row + len(rows)}
+                tally = await self._do(batch, tally)
+            if not rows:
+                state["piece"] = int(state.get("piece", 0)) + 1
+        return tally
+
+    async def _piece(self, number: int) -> bytes | None:
+        async with self.job.transaction() as tx:
+            return await store.chunk(tx, self.item.upload_id, number)
+
+    async def _read(self, body: bytes, first_row: int) -> list[Any]:
+        arguments = (body, self.item.header, self.item.settings, first_row)
+        if len(body) <= _SMALL_BYTES:
+            return self.read(*arguments)
+        return await run_in_process(self.read, *arguments)
+
+    async def _do(self, batch: Sequence[Any], tally: Tally) -> Tally:
+        """Apply one batch with its progress; a dry run keeps the progress only."""
+        refused = [row for row in batch if isinstance(row, RowErrors)]
+        good = [row for row in batch if not isinstance(row, RowErrors)]
+        applied = Applied(Tally(), ())
+        if not self.item.settings.dry_run:
+            async with self.job.transaction() as tx:
+                applied = await self.apply(tx, self.item, good)
+                return await self._keep(tx, batch, refused, applied, tally)
+        try:
+            async with self.job.transaction() as tx:
+                applied = await self.apply(tx, self.item, good)
+                raise TryingOut
+        except TryingOut:
+            async with self.job.transaction() as tx:
+                return await self._keep(tx, batch, refused, applied, tally)
+
+    async def _keep(
+        self, tx: Tx, batch: Sequence[Any], refused: Sequence[RowErrors], applied: Applied, tally: Tally
+    ) -> Tally:
+        errors = [*refused, *applied.errors]
+        now = tally.plus(applied.tally).plus(Tally(rows=len(batch), failed=len(errors)))
+        if tally.failed < MAX_ERRORS_KEPT:
+            await store.add_errors(tx, self.item.id, errors)
+        await store.set_tally(tx, self.item.id, now, finished_at=None)
+        self.job.state["tally"] = {name: getattr(now, name) for name in Tally.__dataclass_fields__}
+        await self.job.progress(now.rows, max(self.item.lines, now.rows), tx=tx)
+        return now
+
+
+async def imported(job: Job, kind: ImportKind) -> Import:
+    """The import that a job carries out; it bears the job's id."""
+    async with job.transaction() as tx:
+        item = await store.get(tx, kind, job.id)
+    if item is None:
+        raise NotFound("The import isn't there any more.", code="import_not_found")
+    return item
+
+
+async def finished(job: Job, item: Import, tally: Tally) -> dict[str, Any]:
+    """End an import: its file goes, its figures stay."""
+    async with job.transaction() as tx:
+        await store.set_tally(tx, item.id, tally, finished_at=job.clock.now())
+        await store.drop_chunks(tx, item.upload_id)
+    return {name: getattr(tally, name) for name in Tally.__dataclass_fields__} | {"dry_run": item.settings.dry_run}
