@@ -22,6 +22,7 @@ from crm_suite.demo.acts.moving_in import move_in
 from crm_suite.demo.acts.selling import sell
 from crm_suite.demo.acts.serving import serve
 from crm_suite.demo.chance import Chance
+from crm_suite.demo.closing import show
 from crm_suite.demo.door import Door, Refused, TookTooLong, eventually
 from crm_suite.demo.figures import Figures
 from crm_suite.demo.people import make_person
@@ -73,11 +74,12 @@ async def _play(console: Console, wish: Wish) -> None:
     find_log()
     home = Home.chosen()
     async with running_suite(home, console) as theatre:
-        await perform(theatre, wish, console)
-        console.print(f"\nPlayed in {time.monotonic() - started:.0f} s.", style="bold")
+        stage = await perform(theatre, wish, console)
+        show(stage, console)
+        console.print(f"Played in {time.monotonic() - started:.0f} s, seed {wish.seed}.", style="bold", highlight=False)
 
 
-async def perform(theatre: Theatre, wish: Wish, console: Console) -> Figures:
+async def perform(theatre: Theatre, wish: Wish, console: Console) -> Stage:
     """All acts, on a tenant that is empty yet."""
     now = SystemClock().now()
     chance = Chance(wish.seed)
@@ -101,7 +103,7 @@ async def perform(theatre: Theatre, wish: Wish, console: Console) -> Figures:
         )
         for act in (move_in, gather, know, campaign, sell, serve, look_back):
             await act(stage)
-        return stage.figures
+        return stage
 
 
 @asynccontextmanager

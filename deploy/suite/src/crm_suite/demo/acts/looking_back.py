@@ -36,7 +36,7 @@ async def look_back(stage: Stage) -> None:
         note.text = f"{CURRENCY} {figures.revenue:,.2f} for {figures.campaign_cost:,.2f}"
     with stage.steps.step("service figures"):
         supervisor = stage.member("supervisor").door
-        stage.service = await supervisor.get("/v1/service-metrics", queue=stage.queue_id)
+        stage.service = await supervisor.get("/v1/service-metrics")
     with stage.steps.step("one customer, seen whole") as note:
         stage.overview = await overview_of_star(stage)
         stage.timeline = await stage.admin.all(f"/v1/customers/{stage.customer_ids[stage.star]}/timeline")

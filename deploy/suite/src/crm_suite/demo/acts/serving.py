@@ -41,9 +41,7 @@ async def serve(stage: Stage) -> None:
         note.text = f"{len(staying)} answered, {len(gone)} gave up, {figures.cards} with the customer's card on screen"
     with stage.steps.step("tickets and satisfaction") as note:
         await ask_all(stage)
-        note.text = (
-            f"{figures.tickets} tickets, {figures.solved} solved; {figures.answers} customers told us how it was"
-        )
+        note.text = f"{figures.tickets} tickets, {figures.solved} solved; {figures.answers} customers told how it was"
 
 
 async def open_queue(stage: Stage) -> str:
