@@ -144,6 +144,47 @@ def upgrade() -> None:
     )
     op.create_index('ix_interaction_customer_id', 'interaction', ['tenant_id', 'customer_id', 'started_at'], unique=False)
     op.create_index('ix_interaction_started_at', 'interaction', ['tenant_id', 'started_at', 'id'], unique=False)
+    op.create_table('metric_agent',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('starts_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('agent_id', sa.Uuid(), nullable=False),
+    sa.Column('engaged_us', sa.BigInteger(), nullable=False),
+    sa.Column('idle_us', sa.BigInteger(), nullable=False),
+    sa.Column('wrap_us', sa.BigInteger(), nullable=False),
+    sa.Column('break_us', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'starts_at', 'agent_id', name=op.f('pk_metric_agent')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_table('metric_closed',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('starts_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('closed_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'starts_at', name=op.f('pk_metric_closed')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_table('metric_interval',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('starts_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('queue_id', sa.Uuid(), nullable=False),
+    sa.Column('channel', sa.Text(), nullable=False),
+    sa.Column('offered', sa.BigInteger(), nullable=False),
+    sa.Column('repeats', sa.BigInteger(), nullable=False),
+    sa.Column('answered', sa.BigInteger(), nullable=False),
+    sa.Column('answered_in_time', sa.BigInteger(), nullable=False),
+    sa.Column('abandoned', sa.BigInteger(), nullable=False),
+    sa.Column('abandoned_in_time', sa.BigInteger(), nullable=False),
+    sa.Column('withdrawn', sa.BigInteger(), nullable=False),
+    sa.Column('wait_answered_us', sa.BigInteger(), nullable=False),
+    sa.Column('wait_abandoned_us', sa.BigInteger(), nullable=False),
+    sa.Column('handled', sa.BigInteger(), nullable=False),
+    sa.Column('talk_us', sa.BigInteger(), nullable=False),
+    sa.Column('hold_us', sa.BigInteger(), nullable=False),
+    sa.Column('wrap_us', sa.BigInteger(), nullable=False),
+    sa.Column('tickets_solved', sa.BigInteger(), nullable=False),
+    sa.Column('tickets_kept', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'starts_at', 'queue_id', 'channel', name=op.f('pk_metric_interval')),
+    info={'tenant': True, 'across': ()}
+    )
     op.create_table('queue',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -217,6 +258,30 @@ def upgrade() -> None:
     info={'tenant': True, 'across': ()}
     )
     op.create_index('ix_sla_policy_current', 'sla_policy', ['tenant_id', 'id'], unique=True, postgresql_where='current = 1')
+    op.create_table('survey',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('question', sa.Text(), nullable=False),
+    sa.Column('trigger', sa.Text(), nullable=False),
+    sa.Column('channels', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('sampling_percent', sa.SmallInteger(), nullable=False),
+    sa.Column('rest_days', sa.SmallInteger(), nullable=False),
+    sa.Column('low_at', sa.SmallInteger(), nullable=True),
+    sa.Column('active', sa.Boolean(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_survey')),
+    sa.UniqueConstraint('tenant_id', 'name', name='survey_name_taken'),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_table('survey_key',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('key', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', name=op.f('pk_survey_key')),
+    info={'tenant': True, 'across': ()}
+    )
     op.create_table('ticket',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -362,6 +427,33 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('tenant_id', 'ticket_id', 'clock', 'said', name=op.f('pk_sla_notice')),
     info={'tenant': True, 'across': ()}
     )
+    op.create_table('survey_invitation',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('survey_id', sa.Uuid(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('customer_id', sa.Uuid(), nullable=False),
+    sa.Column('interaction_id', sa.Uuid(), nullable=True),
+    sa.Column('ticket_id', sa.Uuid(), nullable=True),
+    sa.Column('touchpoint_id', sa.Uuid(), nullable=False),
+    sa.Column('touchpoint', sa.Text(), nullable=False),
+    sa.Column('channel', sa.Text(), nullable=True),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('invited_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('answered_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('answered_by', sa.Text(), nullable=True),
+    sa.Column('score', sa.SmallInteger(), nullable=True),
+    sa.Column('comment', sa.Text(), nullable=True),
+    sa.Column('follow_up_id', sa.Uuid(), nullable=True),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['tenant_id', 'survey_id'], ['survey.tenant_id', 'survey.id'], name=op.f('fk_survey_invitation_tenant_id_survey_id')),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_survey_invitation')),
+    sa.UniqueConstraint('tenant_id', 'survey_id', 'touchpoint_id', name='survey_asked_already'),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_index('ix_survey_invitation_customer_id', 'survey_invitation', ['tenant_id', 'customer_id', 'invited_at'], unique=False)
+    op.create_index('ix_survey_invitation_invited_at', 'survey_invitation', ['tenant_id', 'invited_at', 'id'], unique=False)
     op.create_table('ticket_event',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('ticket_id', sa.Uuid(), nullable=False),
@@ -418,11 +510,16 @@ def upgrade() -> None:
     op.build_wall('customer_deal')
     op.build_wall('customer_order')
     op.build_wall('interaction')
+    op.build_wall('metric_agent')
+    op.build_wall('metric_closed')
+    op.build_wall('metric_interval')
     op.build_wall('queue')
     op.build_wall('routing_change', across=('SELECT',))
     op.build_wall('routing_shard', across=('SELECT',))
     op.build_wall('skill')
     op.build_wall('sla_policy')
+    op.build_wall('survey')
+    op.build_wall('survey_key')
     op.build_wall('ticket')
     op.build_wall('ticket_counter')
     op.build_wall('agent_skill')
@@ -432,6 +529,7 @@ def upgrade() -> None:
     op.build_wall('interaction_participant')
     op.build_wall('queue_visit')
     op.build_wall('sla_notice')
+    op.build_wall('survey_invitation')
     op.build_wall('ticket_event')
     op.build_wall('reservation')
     # ### end Alembic commands ###
@@ -449,6 +547,9 @@ def downgrade() -> None:
     op.drop_table('reservation')
     op.drop_index('ix_ticket_event_at', table_name='ticket_event')
     op.drop_table('ticket_event')
+    op.drop_index('ix_survey_invitation_invited_at', table_name='survey_invitation')
+    op.drop_index('ix_survey_invitation_customer_id', table_name='survey_invitation')
+    op.drop_table('survey_invitation')
     op.drop_table('sla_notice')
     op.drop_index('uq_queue_visit_live', table_name='queue_visit', postgresql_where="state IN ('waiting', 'offered')")
     op.drop_index('ix_queue_visit_waiting', table_name='queue_visit', postgresql_where="state = 'waiting'")
@@ -470,6 +571,8 @@ def downgrade() -> None:
     op.drop_index('ix_ticket_next_due_at', table_name='ticket', postgresql_where='next_due_at IS NOT NULL')
     op.drop_index('ix_ticket_customer_id', table_name='ticket')
     op.drop_table('ticket')
+    op.drop_table('survey_key')
+    op.drop_table('survey')
     op.drop_index('ix_sla_policy_current', table_name='sla_policy', postgresql_where='current = 1')
     op.drop_table('sla_policy')
     op.drop_table('skill')
@@ -478,6 +581,9 @@ def downgrade() -> None:
     op.drop_index('ix_routing_change_id', table_name='routing_change')
     op.drop_table('routing_change')
     op.drop_table('queue')
+    op.drop_table('metric_interval')
+    op.drop_table('metric_closed')
+    op.drop_table('metric_agent')
     op.drop_index('ix_interaction_started_at', table_name='interaction')
     op.drop_index('ix_interaction_customer_id', table_name='interaction')
     op.drop_table('interaction')

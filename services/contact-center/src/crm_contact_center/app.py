@@ -10,12 +10,18 @@ from crm_contact_center.customers.projections import PROJECTIONS as CUSTOMER_PRO
 from crm_contact_center.interactions import api as interactions_api
 from crm_contact_center.interactions.events import EVENTS as INTERACTION_EVENTS
 from crm_contact_center.metadata import metadata
+from crm_contact_center.metrics import api as metrics_api
+from crm_contact_center.metrics.reactions import REACTIONS as METRIC_REACTIONS
+from crm_contact_center.metrics.timers import TIMERS as METRIC_TIMERS
 from crm_contact_center.routing.api import interactions as routing_interactions
 from crm_contact_center.routing.api import queues as routing_queues
 from crm_contact_center.routing.api import reservations as routing_reservations
 from crm_contact_center.routing.dispatcher import dispatch_loop
 from crm_contact_center.routing.reactions import REACTIONS as ROUTING_REACTIONS
 from crm_contact_center.routing.timers import TIMERS as ROUTING_TIMERS
+from crm_contact_center.surveys import api as surveys_api
+from crm_contact_center.surveys.events import SurveyAnswered
+from crm_contact_center.surveys.reactions import REACTIONS as SURVEY_REACTIONS
 from crm_contact_center.tickets import api as tickets_api
 from crm_contact_center.tickets.events import EVENTS as TICKET_EVENTS
 from crm_contact_center.tickets.reactions import REACTIONS as TICKET_REACTIONS
@@ -58,5 +64,7 @@ SERVICE = Service(
             reactions=ROUTING_REACTIONS,
             timers=ROUTING_TIMERS,
         ),
+        Slice("surveys", routers=[surveys_api.router], reactions=SURVEY_REACTIONS, events=[SurveyAnswered]),
+        Slice("metrics", routers=[metrics_api.router], reactions=METRIC_REACTIONS, timers=METRIC_TIMERS),
     ],
 )

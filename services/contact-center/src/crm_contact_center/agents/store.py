@@ -1,6 +1,7 @@
 """Statements on agents."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -198,13 +199,31 @@ async def release(tx: Tx, agent_id: UUID, *, units: int, at: datetime) -> None:
     await tx.run(_RELEASE, {"i": agent_id, "units": units, "at": at})
 
 
-async def state_log(tx: Tx, agent_ids: Collection[UUID], *, until: datetime) -> Sequence[Record]:
-    """The states of these agents up to a moment, oldest first."""
-    return await tx.all(
-        select(_l.agent_id, _l.state, _l.at)
-        .where(any_of(_l.agent_id, agent_ids), _l.at < until)
-        .order_by(_l.agent_id, _l.at, _l.id)
+async def state_log(
+    tx: Tx, agent_ids: Collection[UUID], *, since: datetime, until: datetime
+) -> dict[UUID, list[tuple[datetime, str]]]:
+    """The states of these agents in a time, oldest first: those entered in it, and the one each was in before."""
+    inside = select(_l.agent_id, _l.state, _l.at, _l.id).where(
+        any_of(_l.agent_id, agent_ids), _l.at >= since, _l.at < until
     )
+    newest_first = func.row_number().over(partition_by=_l.agent_id, order_by=(_l.at.desc(), _l.id.desc()))
+    ranked = (
+        select(_l.agent_id, _l.state, _l.at, newest_first.label("rank"))
+        .where(any_of(_l.agent_id, agent_ids), _l.at < since)
+        .subquery()
+    )
+    before = select(ranked.c.agent_id, ranked.c.state, ranked.c.at).where(ranked.c.rank == 1)
+    found: dict[UUID, list[tuple[datetime, str]]] = defaultdict(list)
+    rows = [*await tx.all(before), *await tx.all(inside.order_by(_l.at, _l.id))]
+    for row in rows:
+        found[row["agent_id"]].append((row["at"], row["state"]))
+    return found
+
+
+async def anybody_there(tx: Tx, at: datetime) -> bool:
+    """Whether some agent was signed in at a moment."""
+    states = await state_log(tx, await all_ids(tx), since=at, until=at)
+    return any(entered[-1][1] != AgentState.OFFLINE for entered in states.values())
 
 
 async def with_skills(tx: Tx, needs: Mapping[str, int]) -> list[UUID]:

@@ -72,9 +72,7 @@ async def _explained(tx: Tx, visit: Visit, queue: Queue, offers: list[Reservatio
     least = dict(stages[-1].contact_class.needs)
     suitable = await agents.with_skills(tx, least)
     known = await agents.get_many(tx, suitable)
-    states: dict[UUID, list[tuple[datetime, str]]] = defaultdict(list)
-    for row in await agents.state_log(tx, suitable, until=until):
-        states[row["agent_id"]].append((row["at"], row["state"]))
+    states = await agents.state_log(tx, suitable, since=visit.entered_at, until=until)
     engaged: dict[UUID, list[tuple[datetime, datetime | None, int]]] = defaultdict(list)
     for one in await reservations.overlapping(tx, suitable, visit.entered_at, until):
         if one.visit_id != visit.id:

@@ -5,12 +5,20 @@ Rows are locked in one order everywhere: interaction, visit, reservation, agent.
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from crm_contact_center.changes.store import Subject, note
 from crm_contact_center.interactions import commands as interactions
 from crm_contact_center.interactions import store as interaction_store
-from crm_contact_center.interactions.domain import Happening, Interaction, InteractionState, check_connected, check_live
+from crm_contact_center.interactions.domain import (
+    Happening,
+    Interaction,
+    InteractionState,
+    Leg,
+    check_connected,
+    check_live,
+)
 from crm_contact_center.interactions.events import InteractionAnswered, InteractionEnded, InteractionTransferred
 from crm_contact_center.routing.commands import intake
 from crm_contact_center.routing.commands.intake import Wish
@@ -83,12 +91,12 @@ async def end(tx: Tx, viewer: Viewer, interaction_id: UUID, disposition: str | N
     """
     current = await interactions.locked(tx, interaction_id)
     check_live(current)
-    talk_s, hold_s = 0.0, 0
-    agent_id = current.agent_id
+    talk_s, hold_s, part = 0.0, 0, None
+    agent_id, withdrawn = current.agent_id, current.state is InteractionState.QUEUED
     if current.state is InteractionState.QUEUED:
         await intake.leave_queue(tx, current, VisitState.WITHDRAWN, now=now)
     elif current.state is InteractionState.CONNECTED:
-        current = await _finish_leg(tx, current, "ended", now=now)
+        current, part = await _finish_leg(tx, current, "ended", now=now)
     for leg in await interaction_store.legs(tx, interaction_id):
         hold_s += leg.hold_s
         talk_s += ((leg.ended_at or now) - leg.began_at).total_seconds() - leg.hold_s
@@ -97,6 +105,8 @@ async def end(tx: Tx, viewer: Viewer, interaction_id: UUID, disposition: str | N
         "disposition": disposition,
         "talk_s": talk_s,
         "hold_s": hold_s,
+        "withdrawn": withdrawn,
+        "leg": part,
     }
     over = replace(current, state=InteractionState.ENDED, agent_id=agent_id, ended_at=now, disposition=disposition)
     over = await interactions.record(tx, over, Happening.ENDED, actor=viewer.subject, now=now, body=body)
@@ -123,12 +133,12 @@ async def transfer(
     queue = await intake.usable_queue(tx, target_id)
     place_at = await _first_place(tx, interaction_id) if keep_place else None
     from_agent = current.agent_id
-    body = {
+    body: dict[str, Any] = {
         "queue": public_id("que", queue.id),
         "from_queue": public_id("que", current.queue_id) if current.queue_id else None,
         "agent": public_id("agt", wish.preferred_agent) if wish.preferred_agent else None,
     }
-    passed = await _finish_leg(tx, current, "transferred", now=now)
+    passed, body["leg"] = await _finish_leg(tx, current, "transferred", now=now)
     passed = await interactions.record(tx, passed, Happening.TRANSFERRED, actor=viewer.subject, now=now, body=body)
     interactions.emit(
         tx,
@@ -191,13 +201,18 @@ async def close(tx: Tx, current: Interaction, wrapping: Reservation, *, actor: s
     await give_back(tx, wrapping, now=now)
 
 
-async def _finish_leg(tx: Tx, current: Interaction, reason: str, *, now: datetime) -> Interaction:
-    """The agent's part is over: the reservation wraps up, or is completed at once where there is nothing to write up."""
+async def _finish_leg(
+    tx: Tx, current: Interaction, reason: str, *, now: datetime
+) -> tuple[Interaction, dict[str, Any] | None]:
+    """The agent's part is over: the reservation wraps up, or is completed at once where there is nothing to write up.
+
+    Gives also what the history keeps of that part.
+    """
     talked = await reservations.lock_live_of_interaction(tx, current.id)
     apart, leg = await interactions.disconnect(tx, current, reason, now=now)
-    if talked is None:
-        return apart
-    hold_s = leg.hold_s if leg else 0
+    if talked is None or leg is None:
+        return apart, None
+    hold_s = leg.hold_s
     if talked.wrap_up_s:
         await reservations.move(tx, talked, ReservationState.WRAPPING, reason=reason, ended_at=now, hold_s=hold_s)
         due_at = now + timedelta(seconds=talked.wrap_up_s)
@@ -208,7 +223,13 @@ async def _finish_leg(tx: Tx, current: Interaction, reason: str, *, now: datetim
             tx, talked, ReservationState.COMPLETED, reason=reason, ended_at=now, closed_at=now, hold_s=hold_s
         )
         await give_back(tx, talked, now=now)
-    return apart
+    return apart, part_of(talked, leg, now)
+
+
+def part_of(talked: Reservation, leg: Leg, now: datetime) -> dict[str, Any]:
+    """What an agent's part in a conversation came to."""
+    talk_s = (now - leg.began_at).total_seconds() - leg.hold_s
+    return {"queue": public_id("que", talked.queue_id), "talk_s": talk_s, "hold_s": leg.hold_s}
 
 
 async def _first_place(tx: Tx, interaction_id: UUID) -> datetime | None:

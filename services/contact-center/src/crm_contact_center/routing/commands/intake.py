@@ -78,7 +78,11 @@ async def abandon(tx: Tx, viewer: Viewer, interaction_id: UUID, *, now: datetime
         raise Conflict("The interaction doesn't wait for an agent; end it instead.", code="interaction_not_queued")
     visit = await leave_queue(tx, current, VisitState.ABANDONED, now=now)
     waited_s = (now - visit.entered_at).total_seconds() if visit else 0.0
-    body = {"queue": _queue_text(current), "wait_s": waited_s}
+    body = {
+        "queue": _queue_text(current),
+        "wait_s": waited_s,
+        "service_level_s": visit.service_level_s if visit else 0,
+    }
     gone = await interactions.record(tx, current, Happening.ABANDONED, actor="customer", now=now, body=body)
     interactions.emit(tx, InteractionAbandoned, current, now, wait_s=waited_s)
     await interaction_store.leave(tx, current.id, None, now)
@@ -109,6 +113,7 @@ async def wait_in(
         "visit": str(visit.id),
         "service_level_s": visit.service_level_s,
         "place_at": visit.place_at.isoformat(),
+        "repeat": current.repeat_of is not None,
     }
     queued = replace(current, state=InteractionState.QUEUED, queue_id=queue.id, agent_id=None)
     queued = await interactions.record(tx, queued, Happening.QUEUED, actor=viewer.subject, now=now, body=body)

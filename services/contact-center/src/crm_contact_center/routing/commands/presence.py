@@ -12,7 +12,7 @@ from crm_contact_center.changes.store import Subject, note
 from crm_contact_center.interactions import commands as interactions
 from crm_contact_center.interactions.domain import Happening, InteractionState
 from crm_contact_center.routing.commands import intake
-from crm_contact_center.routing.commands.conversations import WRAP_UP, close
+from crm_contact_center.routing.commands.conversations import WRAP_UP, close, part_of
 from crm_contact_center.routing.commands.intake import Wish
 from crm_contact_center.routing.domain.queues import LIVE_VISIT, Reservation, ReservationState
 from crm_contact_center.routing.store import queues, reservations, visits
@@ -72,7 +72,9 @@ async def presence_lapsed(tx: Tx, agent_id: UUID, *, now: datetime) -> None:
         return
     await drop_all(tx, agent_id, now=now)
     current = await agents.locked(tx, agent_id)
-    await agents.move_to(tx, current, AgentState.OFFLINE, now=now, reason="presence_lost")
+    # The agent has been away since the lease ran out, however late that is noticed.
+    gone_at = min(now, max(current.state_since, seen.presence_until or now))
+    await agents.move_to(tx, current, AgentState.OFFLINE, now=gone_at, reason="presence_lost")
 
 
 async def retire(tx: Tx, viewer: Viewer, agent_id: UUID, *, now: datetime) -> Agent:
@@ -138,7 +140,8 @@ async def _requeue(tx: Tx, seen: Reservation, *, now: datetime) -> None:
     queue = await queues.get(tx, talked.queue_id)
     assert before is not None, "a reservation belongs to a visit"
     assert queue is not None, "queues are archived, not deleted"
-    apart = await interactions.record(tx, apart, Happening.REQUEUED, actor="system", now=now)
+    body = {"reason": "agent_lost", "leg": part_of(talked, leg, now) if leg else None}
+    apart = await interactions.record(tx, apart, Happening.REQUEUED, actor="system", now=now, body=body)
     wish = Wish(priority=before.priority, needs=before.needs, place_at=before.place_at)
     visit = await intake.new_visit(tx, apart, queue, wish, now=now)
     await intake.wait_in(
