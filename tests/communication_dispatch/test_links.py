@@ -38,7 +38,8 @@ def test_a_token_of_another_kind_or_secret_or_altered_opens_nothing():
         altered = token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :]
         assert LINKS.read_url_token(altered, LinkKind.CLICK) is None
     bounce = LINKS.mailbox(LinkKind.BOUNCE, T, M)
-    assert LINKS.read_mailbox("r" + bounce[1:]) is None
+    assert LINKS.read_mailbox("r" + bounce[1:]).message_id == M  # the same message, to reply to
+    assert OTHER.read_mailbox(bounce) is None
 
 
 @pytest.mark.parametrize("message", range(50))

@@ -70,9 +70,16 @@ class Links:
 
     def mailbox(self, kind: LinkKind, tenant: UUID, message_id: UUID) -> str:
         """A return address of one message (VERP): 63 characters before the at sign; 64 is the limit."""
-        body = kind.value + tenant.bytes + message_id.bytes
-        token = b32encode(body[1:] + self._sign(body, _MAIL_MAC)).decode("ascii").rstrip("=").lower()
-        return f"{kind.value.decode()}-{token}@{self.domain}"
+        return f"{kind.value.decode()}-{self._mail_token(tenant, message_id)}@{self.domain}"
+
+    def mailboxes(self, tenant: UUID, message_id: UUID) -> tuple[str, str]:
+        """Where bounces of a message, and where replies to it, come back to."""
+        token = self._mail_token(tenant, message_id)
+        return f"b-{token}@{self.domain}", f"r-{token}@{self.domain}"
+
+    def _mail_token(self, tenant: UUID, message_id: UUID) -> str:
+        named = tenant.bytes + message_id.bytes
+        return b32encode(named + self._sign(b"mail" + named, _MAIL_MAC)).decode("ascii").rstrip("=").lower()
 
     def read_mailbox(self, address: str) -> Token | None:
         """What a return address names; None when we didn't make it."""
@@ -86,7 +93,7 @@ class Links:
         except (ValueError, Base64Error):
             return None
         named, mac = raw[:32], raw[32:]
-        if len(mac) != _MAIL_MAC or not hmac.compare_digest(mac, self._sign(kind.value + named, _MAIL_MAC)):
+        if len(mac) != _MAIL_MAC or not hmac.compare_digest(mac, self._sign(b"mail" + named, _MAIL_MAC)):
             return None
         return Token(kind, UUID(bytes=named[:16]), UUID(bytes=named[16:]), 0)
 

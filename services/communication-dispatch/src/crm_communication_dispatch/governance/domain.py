@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -174,6 +175,7 @@ def zone_of(name: str | None, default: str) -> ZoneInfo:
     return ZoneInfo("UTC")
 
 
+@lru_cache(maxsize=4_096)  # one moment is asked for again and again, once for each customer of a zone
 def quiet_until(hours: QuietHours, zone: ZoneInfo, now: datetime) -> datetime | None:
     """When the quiet hours that hold now end; None when it isn't quiet.
 
@@ -194,6 +196,7 @@ def quiet_until(hours: QuietHours, zone: ZoneInfo, now: datetime) -> datetime | 
     return None
 
 
+@lru_cache(maxsize=4_096)
 def window_bounds(window: Window, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:
     """The calendar window that holds `now` where the customer lives: its first instant and the next one's."""
     today = now.astimezone(zone).date()

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 from uuid import UUID
 
-from crm_communication_dispatch.links import LinkKind, Links
+from crm_communication_dispatch.links import Links
 from crm_communication_dispatch.messages.domain import TEST
 from crm_communication_dispatch.messages.judging import Judged, explanation
 from crm_communication_dispatch.messages.store.waves import Ready
@@ -91,6 +91,7 @@ class Composer:
         values = made.values_for(reader, message.variables, coupon=message.coupon)
         rendered = made.email(language).render(values, links)
         address = require_address(judged.address)
+        sender, reply_to = self._links.mailboxes(self._tenant, message.id)
         bulk = not urgent and message.purpose != TEST
         frame = Frame(
             from_name=self._route.from_name,
@@ -109,9 +110,8 @@ class Composer:
             message_ref=self._links.message_ref(message.id),
             date=_date(now.replace(microsecond=0)),
             unsubscribe_url=links.unsubscribe() if bulk else None,
-            reply_to=self._links.mailbox(LinkKind.REPLY, self._tenant, message.id),
+            reply_to=reply_to,
         )
-        sender = self._links.mailbox(LinkKind.BOUNCE, self._tenant, message.id)
         mail = WireMail(message.id, sender, address, skeleton_of(frame).fill(letter))
         why = explanation(judged.verdict, now)
         ready = Ready(message.id, language, address, rendered.subject, judged.verdict.consent_id, why)

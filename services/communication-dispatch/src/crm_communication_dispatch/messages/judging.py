@@ -1,7 +1,7 @@
 """The policy applied to many messages at once: facts are read set-based, each decision is pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -129,7 +129,9 @@ def explanation(verdict: Verdict, now: datetime) -> dict[str, Any]:
         "decided_at": now.isoformat(),
         "ruling": verdict.ruling.value,
         "reason": verdict.reason,
-        "checks": [{**asdict(check), "detail": _plain(check.detail)} for check in verdict.checks],
+        "checks": [
+            {"rule": check.rule, "passed": check.passed, "detail": _plain(check.detail)} for check in verdict.checks
+        ],
     }
 
 

@@ -18,6 +18,7 @@ from functools import lru_cache
 from crm_shared.errors import Invalid
 
 _LINE = 78
+_LONGEST_LINE = 998
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
 # A dot-atom before the at sign and a host name after it (RFC 5321 §4.1.2 without quoted strings and literals).
@@ -25,7 +26,8 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\Z")
 _UTF8 = Charset("utf-8")
 _UTF8.header_encoding = SHORTEST
-_SLOTS = ("to", "subject", "date", "message-id", "reply-to", "list-unsubscribe", "text", "html")
+_HEADERS = ("to", "subject", "date", "message-id", "reply-to", "list-unsubscribe")
+_SLOTS = (*_HEADERS, "text-encoding", "text", "html-encoding", "html")
 
 
 class UnsafeHeader(Invalid):
@@ -100,14 +102,17 @@ def _folded(name: str, value: str) -> bytes:
     return folded[len(name) + 1 :].strip().encode("ascii")
 
 
-def body_value(text: str) -> bytes:
-    """A text part in quoted-printable with CRLF line ends."""
+def body_value(text: str) -> tuple[bytes, bytes]:
+    """A text part's transfer encoding and its lines in it: as it is where it may be, else quoted-printable."""
     raw = text.encode("utf-8", errors="replace")
     if b"\r" in raw:
         raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if not raw.endswith(b"\n"):
         raw += b"\n"
-    return b2a_qp(raw.replace(b"\n", b"\r\n"), istext=True)
+    # RFC 2045 §2.7: 7bit is ASCII without NUL in lines of at most 998 octets.
+    plain = raw.isascii() and b"\x00" not in raw and max(map(len, raw.split(b"\n"))) <= _LONGEST_LINE
+    raw = raw.replace(b"\n", b"\r\n")
+    return (b"7bit", raw) if plain else (b"quoted-printable", b2a_qp(raw, istext=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +172,15 @@ class Skeleton:
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
         raw = _blank(frame).as_bytes(policy=SMTP)
-        for slot in _SLOTS[:6]:
+        for slot in _HEADERS:
             raw = re.sub(rb"(?i)^X-(%s: )" % slot.encode(), rb"\1", raw, flags=re.MULTILINE)
         holes = "|".join(_sentinel(slot) for slot in _SLOTS)
+        for part in ("text", "html"):
+            # The part's encoding stands in the header block that its sentinel follows.
+            sentinel, encoding = _sentinel(part).encode(), _sentinel(f"{part}-encoding").encode()
+            head, found, tail = raw.partition(sentinel)
+            head = encoding.join(head.rsplit(b"quoted-printable", 1)) if found else head
+            raw = head + found + tail
         # A body's value ends its own last line.
         raw = re.sub(rb"(XXslot(?:text|html)XX)\r\n", rb"\1", raw)
         pieces = re.split(f"({holes})".encode(), raw)
@@ -196,10 +207,10 @@ class Skeleton:
             "subject": header_value("Subject", letter.subject),
             "date": letter.date.encode("ascii"),
             "message-id": require_safe("Message-ID", letter.message_ref).encode("ascii"),
-            "text": body_value(letter.text),
         }
+        values["text-encoding"], values["text"] = body_value(letter.text)
         if self.frame.with_html:
-            values["html"] = body_value(letter.html or "")
+            values["html-encoding"], values["html"] = body_value(letter.html or "")
         if self.frame.with_reply_to:
             values["reply-to"] = require_address(letter.reply_to or "").encode("ascii")
         if self.frame.with_unsubscribe:
