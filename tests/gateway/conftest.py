@@ -68,6 +68,7 @@ class Seen:
     query: bytes
     headers: list[tuple[bytes, bytes]]
     body: bytes = b""
+    whole: bool = False
 
     def header(self, name: str) -> str | None:
         return next((value.decode() for key, value in self.headers if key == name.encode()), None)
@@ -97,9 +98,12 @@ class StandIn:
             return
         while True:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                return
             noted.body += message.get("body", b"")
             if not message.get("more_body"):
                 break
+        noted.whole = True
         await answer(send, 200, orjson.dumps({"path": scope["path"], "got": len(noted.body)}))
 
 

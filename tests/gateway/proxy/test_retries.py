@@ -11,8 +11,9 @@ from crm_gateway.proxy.domain.retries import RetryBudget, may_repeat
         ("PUT", False, True),
         ("POST", False, False),
         ("PATCH", False, False),
-    ]
-    + [("POST", True, True), ("PATCH", True, True)],
+        ("POST", True, True),
+        ("PATCH", True, True),
+    ],
 )
 def test_only_idempotent_or_keyed_requests_are_repeated(method: str, keyed: bool, safe: bool):
     assert may_repeat(method, keyed=keyed) is safe
