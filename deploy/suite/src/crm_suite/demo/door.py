@@ -31,6 +31,10 @@ class Refused(Exception):
         self.code = problem.get("code")
 
 
+class JobFailed(Exception):
+    """A long job ended, but not well."""
+
+
 class TookTooLong(Exception):
     """Something that should have happened by itself did not."""
 
@@ -88,18 +92,23 @@ class Door:
         return [item async for item in self.items(path, **parameters)]
 
     async def job(self, path: str, body: Any = None, *, within_s: float = 120.0) -> Any:
-        """Start a long job and wait for its result."""
+        """Start a long job and wait for its result.
+
+        Raises:
+            JobFailed: it was cancelled, or failed for the reason given.
+        """
         answer = await self._send("POST", path, content=orjson.dumps(body or {}))
         where = answer.headers["location"]
 
         async def ended() -> Any:
             operation = await self.get(where)
-            return operation if operation["done"] else None
+            return operation if operation["finished_at"] else None
 
         operation = await eventually(f"the job behind {path}", ended, within_s=within_s)
-        if operation.get("problem"):
-            raise TookTooLong(f"{path}: {operation['problem'].get('detail')}")
-        return operation.get("result")
+        if operation["state"] != "succeeded":
+            problem = operation["problem"] or {}
+            raise JobFailed(f"The job behind {path} has {operation['state']}. {problem.get('detail', '')}")
+        return operation["result"]
 
     async def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         answer = await self._client.request(method, path, **arguments)

@@ -23,7 +23,7 @@ from crm_suite.demo.acts.selling import sell
 from crm_suite.demo.acts.serving import serve
 from crm_suite.demo.chance import Chance
 from crm_suite.demo.closing import show
-from crm_suite.demo.door import Door, Refused, TookTooLong, eventually
+from crm_suite.demo.door import Door, JobFailed, Refused, TookTooLong, eventually
 from crm_suite.demo.figures import Figures
 from crm_suite.demo.people import make_person
 from crm_suite.demo.purchases import LogMissing, choose_customers, find_log, move_to, read_log
@@ -65,7 +65,7 @@ def play(console: Console, wish: Wish) -> None:
     """
     try:
         asyncio.run(_play(console, wish))
-    except (LogMissing, TookTooLong, Refused, ValueError) as reason:
+    except (LogMissing, TookTooLong, JobFailed, Refused, ValueError) as reason:
         raise CannotPlay(str(reason)) from reason
 
 

@@ -1,0 +1,79 @@
+"""A whole suite as a person starts it: the command, in a process of its own, on data of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from crm_suite.allinone.home import Home
+
+UP_WITHIN_S = 90
+DOWN_WITHIN_S = 30
+
+
+@dataclass
+class RunningSuite:
+    """`crm up` in a process of its own."""
+
+    home: Home
+    process: subprocess.Popen[bytes]
+    printed: Path
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        facts = self.home.running()
+        assert facts is not None
+        return facts
+
+    def text(self) -> str:
+        return self.printed.read_text(encoding="utf-8")
+
+    def family(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def stop(self, sign: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(sign)
+        return self.process.wait(DOWN_WITHIN_S)
+
+
+def start_suite(folder: Path, **environment: str) -> subprocess.Popen[bytes]:
+    """The command, not waited for."""
+    settings = os.environ | {"PORT": "0", "CRM_HOME": str(folder / "home"), "COLUMNS": "120", **environment}
+    with (folder / "printed.txt").open("wb") as printed:
+        return subprocess.Popen(
+            [sys.executable, "-m", "crm_suite", "up"],
+            env=settings,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=printed,
+            start_new_session=True,
+        )
+
+
+def wait_until_up(folder: Path, process: subprocess.Popen[bytes]) -> RunningSuite:
+    suite = RunningSuite(Home(folder / "home"), process, folder / "printed.txt")
+    deadline = time.monotonic() + UP_WITHIN_S
+    while time.monotonic() < deadline:
+        assert process.poll() is None, suite.text()
+        running = suite.home.running() or {}
+        if running.get("pid") == process.pid and "url" in running and "Ctrl-C" in suite.text():
+            return suite
+        time.sleep(0.05)
+    raise AssertionError(f"not up within {UP_WITHIN_S} s:\n{suite.text()}")
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuite]:
+    folder = tmp_path_factory.mktemp("suite")
+    running = wait_until_up(folder, start_suite(folder))
+    yield running
+    running.stop()
