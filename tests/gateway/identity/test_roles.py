@@ -3,8 +3,8 @@ import pytest
 from crm_gateway.identity.domain.roles import GRANTS, Role, scopes_of
 
 KNOWN = {
-    "customers:read", "customers:write", "tickets:read", "tickets:write", "campaigns:read", "campaigns:write", "campaigns:approve",
-    "identity:read", "identity:admin", "me:read", "metrics:read", "routing:admin", "payments:write",
+    "customers:read", "customers:write", "tickets:read", "tickets:write", "campaigns:read", "campaigns:write",
+    "campaigns:approve", "identity:read", "identity:admin", "me:read", "metrics:read", "routing:admin", "payments:write",
 }  # fmt: skip
 
 

@@ -138,11 +138,11 @@ async def test_an_answer_without_a_body_needs_no_length(status: int):
 
 
 async def test_interim_answers_are_passed_over():
-    async with upstream(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK) as (client, _):
-        async with client.exchange(GET) as answer:
-            assert answer.status == 200
-            assert answer.headers == [(b"Content-Length", b"2")]
-            assert await answer.read() == b"ok"
+    hinting = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK
+    async with upstream(hinting) as (client, _), client.exchange(GET) as answer:
+        assert answer.status == 200
+        assert answer.headers == [(b"Content-Length", b"2")]
+        assert await answer.read() == b"ok"
 
 
 async def test_a_chunked_answer_and_its_trailers():
