@@ -9,7 +9,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from crm_shared.bus.log_subscription import shares
+from crm_shared.bus.log_member import shares
 from crm_shared.bus.partition import PARTITIONS
 from crm_shared.bus.port import Fenced, Record
 from crm_shared.bus.postgres_log import PostgresLog

@@ -3,18 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import asyncpg
-import orjson
 
+from crm_shared.bus.log_member import Lease, Member, Spot, delivered_from, shares
 from crm_shared.bus.port import BusUnavailable, Delivered, Fenced, Lag, Place
 from crm_shared.bus.wake import Doorbell
 from crm_shared.db.away import AWAY
-from crm_shared.ids import new_id
 from crm_shared.observability.logs import logger
 
 _log = logger("bus.postgres_log")
@@ -23,46 +20,6 @@ _POLL_S = 0.25
 _CLAIM_AGAIN_S = 0.05
 _LOOK_EVERY_S = 0.2
 GRACE_S = 10.0
-
-Spot = tuple[int, int]
-"""A topic's number and a partition."""
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """Who joins what: `session_s` is how long a silent member keeps its partitions."""
-
-    group: str
-    topics: Mapping[str, int]
-    session_s: float
-    id: UUID = field(default_factory=new_id)
-
-    @property
-    def alive_key(self) -> int:
-        """The advisory lock that this member's connection holds as long as its process lives."""
-        return int.from_bytes(self.id.bytes[8:], "big", signed=True)
-
-
-@dataclass(slots=True)
-class _Lease:
-    generation: int
-    position: int
-
-
-def delivered_from(row: Mapping[str, Any], topic: str) -> Delivered:
-    """A row of the log as the port shows it."""
-    headers: dict[str, str] = orjson.loads(row["headers"]) if row["headers"] != "{}" else {}
-    return Delivered(topic, row["key"], row["value"], headers, row["part"], row["off"], row["at"])
-
-
-def shares(members: Mapping[UUID, Sequence[str]], topics: Mapping[str, Sequence[int]]) -> dict[UUID, set[Place]]:
-    """Who should own which partition: each topic dealt round among its subscribers, starting at another one each."""
-    dealt: dict[UUID, set[Place]] = {member: set() for member in members}
-    for nth, (topic, partitions) in enumerate(sorted(topics.items())):
-        takers = sorted(member for member, wanted in members.items() if topic in wanted)
-        for partition in partitions if takers else ():
-            dealt[takers[(partition + nth) % len(takers)]].add((topic, partition))
-    return dealt
 
 
 class LogSubscription:
@@ -84,7 +41,7 @@ class LogSubscription:
         self._ring = ring
         self._names = {number: name for name, number in member.topics.items()}
         self._connection: Any = None
-        self._leases: dict[Spot, _Lease] = {}
+        self._leases: dict[Spot, Lease] = {}
         self._generation = -1
         self._settled = False
         self._turn = 0
@@ -278,7 +235,7 @@ class LogSubscription:
             [topic for topic, _ in missing], [part for _, part in missing], GRACE_S,
         )  # fmt: skip
         for topic, part, position, lease in claimed:
-            self._leases[topic, part] = _Lease(lease, position)
+            self._leases[topic, part] = Lease(lease, position)
 
     async def _read(self, max_records: int) -> list[Delivered]:
         spots = list(self._leases)

@@ -14,7 +14,8 @@ import asyncpg
 import orjson
 
 from crm_shared.bus import log_schema, wake
-from crm_shared.bus.log_subscription import LogSubscription, Member, delivered_from
+from crm_shared.bus.log_member import Member, delivered_from
+from crm_shared.bus.log_subscription import LogSubscription
 from crm_shared.bus.partition import PARTITIONS, partition_of
 from crm_shared.bus.port import (
     MAX_RECORD_BYTES,
