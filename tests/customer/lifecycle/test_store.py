@@ -11,8 +11,8 @@ from crm_customer.lifecycle import store
 from crm_customer.lifecycle.domain import Behaviour, LifecycleState, Previous, Rules, evaluate
 from crm_customer.lifecycle.tables import lifecycle, lifecycle_target
 from crm_customer.parties.commands import batches
-from crm_customer.parties.commands.records import Registration, Upserted
-from crm_customer.parties.domain import Category, Kind, Profile
+from crm_customer.parties.commands.records import Upserted
+from crm_customer.parties.domain import Category, Kind, Profile, Registration
 from crm_shared.testing.kit import ServiceKit
 
 DAYS = st.integers(0, 500)

@@ -20,8 +20,8 @@ from crm_customer.consent.tables import consent_state
 from crm_customer.lifecycle.domain import LifecycleState
 from crm_customer.lifecycle.tables import lifecycle
 from crm_customer.parties.commands import batches
-from crm_customer.parties.commands.records import Registration, Upserted
-from crm_customer.parties.domain import Category, Kind, Profile, fold
+from crm_customer.parties.commands.records import Upserted
+from crm_customer.parties.domain import Category, Kind, Profile, Registration, fold
 from crm_customer.segments.commands.defining import custom_types
 from crm_customer.segments.domain.judging import Grant, Known, Purchase, holds
 from crm_customer.segments.domain.tree import parse

@@ -10,8 +10,8 @@ from fastapi import Query, Response
 from crm_customer.fields import CustomerId, ExternalId, SourceName
 from crm_customer.parties import queries
 from crm_customer.parties.commands import batches, records
-from crm_customer.parties.commands.records import Registration, Upserted
-from crm_customer.parties.domain import Customer
+from crm_customer.parties.commands.records import Upserted
+from crm_customer.parties.domain import Customer, Registration
 from crm_customer.parties.normalising import NotReachable, normalised
 from crm_customer.parties.schemas import (
     AuditPage,

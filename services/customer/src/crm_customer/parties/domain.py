@@ -120,6 +120,14 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class Registration:
+    """A party to be registered; `registered_at` may lie in the past when another system knew it before us."""
+
+    profile: Profile
+    registered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """Which customers a list shows; None means any."""
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from crm_customer.fields import Country, CustomerId, ExternalId, Language, Line, Name, SourceName
 from crm_customer.outcomes import MAX_ITEMS, ItemProblem
-from crm_customer.parties.commands.records import Outcome, Registration, Upserted
+from crm_customer.parties.commands.records import Outcome, Upserted
 from crm_customer.parties.domain import (
     MAX_CONTACT_POINTS,
     Category,
@@ -20,6 +20,7 @@ from crm_customer.parties.domain import (
     Kind,
     Listing,
     Profile,
+    Registration,
     Status,
     TypedPoint,
     named,

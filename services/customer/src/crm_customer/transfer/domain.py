@@ -7,7 +7,7 @@ from enum import StrEnum
 from crm_shared.errors import FieldError, Invalid
 
 MAX_BYTES = 256 * 1024 * 1024
-CHUNK_BYTES = 512 * 1024
+CHUNK_BYTES = 256 * 1024
 MAX_RECORD_BYTES = 4 * 1024 * 1024
 MAX_ERRORS_KEPT = 10_000
 CONSENT = "consent."

@@ -11,8 +11,7 @@ from typing import Any, cast
 import orjson
 
 from crm_customer.behaviour.domain import FactKind
-from crm_customer.parties.commands.records import Registration
-from crm_customer.parties.domain import Category, ContactChannel, Kind, Profile, TypedPoint, named
+from crm_customer.parties.domain import Category, ContactChannel, Kind, Profile, Registration, TypedPoint, named
 from crm_customer.parties.normalising import contact_points
 from crm_customer.transfer.domain import CONSENT, CUSTOMER_FIELDS, Format, RowErrors, Settings, columns
 from crm_shared.errors import FieldError, Invalid
@@ -199,9 +198,20 @@ def _text(fields: Fields, name: str) -> str | None:
     if value is None:
         return None
     text = value if isinstance(value, str) else str(value)
-    if len(text) > MAX_TEXT or "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+    if len(text) > MAX_TEXT or "\x00" in text or not _is_unicode(text):
         raise Invalid.field(f"/{name}", f"Expected UTF-8 text of at most {MAX_TEXT} characters.", code="text_malformed")
     return text or None
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether the text can be written as UTF-8; bytes that couldn't be read stand in it as lone surrogates."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _one_of(fields: Fields, name: str, kinds: Any, default: Any) -> Any:

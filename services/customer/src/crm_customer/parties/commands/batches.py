@@ -1,5 +1,6 @@
 """Registering and changing many customer records in a handful of statements."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -9,14 +10,13 @@ from crm_customer.attributes import store as attributes
 from crm_customer.attributes.domain import Definition, checked
 from crm_customer.parties.commands.records import (
     Outcome,
-    Registration,
     Upserted,
     audit_entry,
     changed_customer,
     fresh_customer,
     overlaid,
 )
-from crm_customer.parties.domain import Customer, Profile, changes_between
+from crm_customer.parties.domain import Customer, Profile, Registration, changes_between
 from crm_customer.parties.events import CustomerRegistered, CustomerUpdated
 from crm_customer.parties.store import reading, writing
 from crm_shared.db.pool import Tx
@@ -24,6 +24,8 @@ from crm_shared.errors import CrmError
 from crm_shared.tenancy import Viewer
 
 Key = tuple[str, str]
+BREATH = 100
+"""After so many records others get their turn on the event loop."""
 
 
 @dataclass(slots=True)
@@ -83,7 +85,9 @@ async def upsert_many(
     definitions = await attributes.definitions(tx) if any(profile.attributes for profile in profiles) else {}
     batch = _Batch(definitions, before, by_key, now)
     results: list[Upserted | CrmError] = []
-    for item in items:
+    for index, item in enumerate(items):
+        if index % BREATH == 0:
+            await asyncio.sleep(0)
         try:
             results.append(batch.take(item))
         except CrmError as error:
@@ -96,6 +100,7 @@ async def _write(tx: Tx, viewer: Viewer, batch: _Batch) -> None:
     created = list(batch.created.values())
     entries = [audit_entry(viewer, item.id, "registered", now=batch.now) for item in created]
     await writing.register_many(tx, created, entries)
+    await asyncio.sleep(0)
     for item in created:
         tx.emit(CustomerRegistered.of(item), aggregate_id=item.id)
     changed = list(batch.changed.values())

@@ -14,6 +14,7 @@ from crm_customer.parties.domain import (
     ContactPoint,
     Customer,
     Profile,
+    Registration,
     Status,
     carried_over,
     changes_between,
@@ -28,14 +29,6 @@ from crm_shared.db.pool import Tx
 from crm_shared.errors import Invalid, NotFound, PreconditionFailed
 from crm_shared.ids import new_id, public_id
 from crm_shared.tenancy import Viewer
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """A party to be registered; `registered_at` may lie in the past when another system knew it before us."""
-
-    profile: Profile
-    registered_at: datetime | None = None
 
 
 class Outcome(StrEnum):

@@ -11,7 +11,8 @@ from crm_customer.consent import commands as consent
 from crm_customer.consent.commands import Recording
 from crm_customer.consent.domain import ConsentStatus
 from crm_customer.parties.commands import batches
-from crm_customer.parties.commands.records import Outcome, Registration, Upserted
+from crm_customer.parties.commands.records import Outcome, Upserted
+from crm_customer.parties.domain import Registration
 from crm_customer.transfer.domain import ImportKind, RowErrors, Tally
 from crm_customer.transfer.jobs.walking import Applied, Walk, finished, imported
 from crm_customer.transfer.reading import CustomerRow, read_customers

@@ -1,5 +1,6 @@
 """How an import walks through its file: piece by piece, batch by batch, each batch done once or not at all."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -14,7 +15,7 @@ from crm_shared.db.pool import Tx
 from crm_shared.errors import NotFound
 
 R = TypeVar("R")
-BATCH = 500
+BATCH = 1_000
 _SMALL_BYTES = 8_192
 """A piece this small is read in place: another process would take longer to start than the reading takes."""
 
@@ -44,29 +45,37 @@ class Walk(Generic[R]):
 
     async def to_the_end(self) -> Tally:
         """Walk from where an earlier run stopped to the end of the file."""
-        state = self.job.state
-        tally = Tally(**state.get("tally", {}))
-        while (body := await self._piece(int(state.get("piece", 0)))) is not None:
-            first_row = int(state.get("first_row", 1))
-            rows = await self._read(body, first_row)
-            start = int(state.get("offset", 0))
-            for offset in range(start, len(rows), BATCH):
-                batch = rows[offset : offset + BATCH]
-                await self.job.check_cancelled()
-                await wait_for_room(self.job)
-                state["offset"] = offset + len(batch)
-                if state["offset"] == len(rows):
-                    state |= {"piece": int(state.get("piece", 0)) + 1, "offset": 0, "first_row": first_row + len(rows)}
-                tally = await self._do(batch, tally)
-            if not rows:
-                state["piece"] = int(state.get("piece", 0)) + 1
+        tally = Tally(**self.job.state.get("tally", {}))
+        number, first_row = int(self.job.state.get("piece", 0)), int(self.job.state.get("first_row", 1))
+        rows = await self._read(number, first_row)
+        while rows is not None:
+            # The next piece is read in its own process while this one is applied.
+            ahead = asyncio.create_task(self._read(number + 1, first_row + len(rows)))
+            try:
+                tally = await self._through(rows, number, first_row, tally)
+                number, first_row = number + 1, first_row + len(rows)
+                rows = await ahead
+            finally:
+                ahead.cancel()
         return tally
 
-    async def _piece(self, number: int) -> bytes | None:
-        async with self.job.transaction() as tx:
-            return await store.chunk(tx, self.item.upload_id, number)
+    async def _through(self, rows: list[Any], number: int, first_row: int, tally: Tally) -> Tally:
+        state = self.job.state
+        for offset in range(int(state.get("offset", 0)), len(rows), BATCH):
+            batch = rows[offset : offset + BATCH]
+            await self.job.check_cancelled()
+            await wait_for_room(self.job)
+            end = offset + len(batch)
+            done = {"piece": number + 1, "offset": 0, "first_row": first_row + len(rows)}
+            state |= done if end == len(rows) else {"piece": number, "offset": end, "first_row": first_row}
+            tally = await self._do(batch, tally)
+        return tally
 
-    async def _read(self, body: bytes, first_row: int) -> list[Any]:
+    async def _read(self, number: int, first_row: int) -> list[Any] | None:
+        async with self.job.transaction() as tx:
+            body = await store.chunk(tx, self.item.upload_id, number)
+        if body is None:
+            return None
         arguments = (body, self.item.header, self.item.settings, first_row)
         if len(body) <= _SMALL_BYTES:
             return self.read(*arguments)
