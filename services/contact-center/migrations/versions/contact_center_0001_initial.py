@@ -209,6 +209,37 @@ def upgrade() -> None:
     sa.UniqueConstraint('tenant_id', 'name', name='queue_name_taken'),
     info={'tenant': True, 'across': ()}
     )
+    op.create_table('reservation',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('visit_id', sa.Uuid(), nullable=False),
+    sa.Column('interaction_id', sa.Uuid(), nullable=False),
+    sa.Column('agent_id', sa.Uuid(), nullable=False),
+    sa.Column('queue_id', sa.Uuid(), nullable=False),
+    sa.Column('channel', sa.Text(), nullable=False),
+    sa.Column('cost', sa.SmallInteger(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('accepted_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('closed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('hold_s', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('wrap_up_s', sa.Integer(), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=True),
+    sa.Column('card', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    sa.Column('version', sa.Integer(), server_default='1', nullable=False),
+    sa.CheckConstraint('cost BETWEEN 1 AND 100', name=op.f('ck_reservation_cost')),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_reservation')),
+    info={'tenant': True, 'across': ()}
+    )
+    op.create_index('ix_reservation_agent_id', 'reservation', ['tenant_id', 'agent_id', 'created_at'], unique=False)
+    op.create_index('ix_reservation_closed_at', 'reservation', ['tenant_id', 'closed_at'], unique=False)
+    op.create_index('ix_reservation_expires_at', 'reservation', ['tenant_id', 'expires_at'], unique=False, postgresql_where="state = 'pending'")
+    op.create_index('ix_reservation_live_agent', 'reservation', ['tenant_id', 'agent_id'], unique=False, postgresql_where="state IN ('pending', 'accepted', 'wrapping')")
+    op.create_index('ix_reservation_visit_id', 'reservation', ['tenant_id', 'visit_id'], unique=False)
+    op.create_index('uq_reservation_live_interaction', 'reservation', ['tenant_id', 'interaction_id'], unique=True, postgresql_where="state IN ('pending', 'accepted')")
+    op.create_index('uq_reservation_live_voice', 'reservation', ['tenant_id', 'agent_id'], unique=True, postgresql_where="channel = 'voice' AND state IN ('pending', 'accepted', 'wrapping')")
     op.create_table('routing_change',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -467,39 +498,6 @@ def upgrade() -> None:
     info={'tenant': True, 'across': ()}
     )
     op.create_index('ix_ticket_event_at', 'ticket_event', ['tenant_id', 'at'], unique=False)
-    op.create_table('reservation',
-    sa.Column('tenant_id', sa.Uuid(), nullable=False),
-    sa.Column('id', sa.Uuid(), nullable=False),
-    sa.Column('visit_id', sa.Uuid(), nullable=False),
-    sa.Column('interaction_id', sa.Uuid(), nullable=False),
-    sa.Column('agent_id', sa.Uuid(), nullable=False),
-    sa.Column('queue_id', sa.Uuid(), nullable=False),
-    sa.Column('channel', sa.Text(), nullable=False),
-    sa.Column('cost', sa.SmallInteger(), nullable=False),
-    sa.Column('state', sa.Text(), nullable=False),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('accepted_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('closed_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('hold_s', sa.Integer(), server_default='0', nullable=False),
-    sa.Column('wrap_up_s', sa.Integer(), nullable=False),
-    sa.Column('reason', sa.Text(), nullable=True),
-    sa.Column('card', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('version', sa.Integer(), server_default='1', nullable=False),
-    sa.CheckConstraint('cost BETWEEN 1 AND 100', name=op.f('ck_reservation_cost')),
-    sa.ForeignKeyConstraint(['tenant_id', 'agent_id'], ['agent.tenant_id', 'agent.id'], name=op.f('fk_reservation_tenant_id_agent_id')),
-    sa.ForeignKeyConstraint(['tenant_id', 'visit_id'], ['queue_visit.tenant_id', 'queue_visit.id'], name=op.f('fk_reservation_tenant_id_visit_id')),
-    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_reservation')),
-    info={'tenant': True, 'across': ()}
-    )
-    op.create_index('ix_reservation_agent_id', 'reservation', ['tenant_id', 'agent_id', 'created_at'], unique=False)
-    op.create_index('ix_reservation_closed_at', 'reservation', ['tenant_id', 'closed_at'], unique=False)
-    op.create_index('ix_reservation_expires_at', 'reservation', ['tenant_id', 'expires_at'], unique=False, postgresql_where="state = 'pending'")
-    op.create_index('ix_reservation_live_agent', 'reservation', ['tenant_id', 'agent_id'], unique=False, postgresql_where="state IN ('pending', 'accepted', 'wrapping')")
-    op.create_index('ix_reservation_visit_id', 'reservation', ['tenant_id', 'visit_id'], unique=False)
-    op.create_index('uq_reservation_live_interaction', 'reservation', ['tenant_id', 'interaction_id'], unique=True, postgresql_where="state IN ('pending', 'accepted')")
-    op.create_index('uq_reservation_live_voice', 'reservation', ['tenant_id', 'agent_id'], unique=True, postgresql_where="channel = 'voice' AND state IN ('pending', 'accepted', 'wrapping')")
     op.build_wall('agent')
     op.build_wall('agent_state_log')
     op.build_wall('calendar')
@@ -514,6 +512,7 @@ def upgrade() -> None:
     op.build_wall('metric_closed')
     op.build_wall('metric_interval')
     op.build_wall('queue')
+    op.build_wall('reservation')
     op.build_wall('routing_change', across=('SELECT',))
     op.build_wall('routing_shard', across=('SELECT',))
     op.build_wall('skill')
@@ -531,20 +530,11 @@ def upgrade() -> None:
     op.build_wall('sla_notice')
     op.build_wall('survey_invitation')
     op.build_wall('ticket_event')
-    op.build_wall('reservation')
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
-    op.drop_index('uq_reservation_live_voice', table_name='reservation', postgresql_where="channel = 'voice' AND state IN ('pending', 'accepted', 'wrapping')")
-    op.drop_index('uq_reservation_live_interaction', table_name='reservation', postgresql_where="state IN ('pending', 'accepted')")
-    op.drop_index('ix_reservation_visit_id', table_name='reservation')
-    op.drop_index('ix_reservation_live_agent', table_name='reservation', postgresql_where="state IN ('pending', 'accepted', 'wrapping')")
-    op.drop_index('ix_reservation_expires_at', table_name='reservation', postgresql_where="state = 'pending'")
-    op.drop_index('ix_reservation_closed_at', table_name='reservation')
-    op.drop_index('ix_reservation_agent_id', table_name='reservation')
-    op.drop_table('reservation')
     op.drop_index('ix_ticket_event_at', table_name='ticket_event')
     op.drop_table('ticket_event')
     op.drop_index('ix_survey_invitation_invited_at', table_name='survey_invitation')
@@ -580,6 +570,14 @@ def downgrade() -> None:
     op.drop_table('routing_shard')
     op.drop_index('ix_routing_change_id', table_name='routing_change')
     op.drop_table('routing_change')
+    op.drop_index('uq_reservation_live_voice', table_name='reservation', postgresql_where="channel = 'voice' AND state IN ('pending', 'accepted', 'wrapping')")
+    op.drop_index('uq_reservation_live_interaction', table_name='reservation', postgresql_where="state IN ('pending', 'accepted')")
+    op.drop_index('ix_reservation_visit_id', table_name='reservation')
+    op.drop_index('ix_reservation_live_agent', table_name='reservation', postgresql_where="state IN ('pending', 'accepted', 'wrapping')")
+    op.drop_index('ix_reservation_expires_at', table_name='reservation', postgresql_where="state = 'pending'")
+    op.drop_index('ix_reservation_closed_at', table_name='reservation')
+    op.drop_index('ix_reservation_agent_id', table_name='reservation')
+    op.drop_table('reservation')
     op.drop_table('queue')
     op.drop_table('metric_interval')
     op.drop_table('metric_closed')

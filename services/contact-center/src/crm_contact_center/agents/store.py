@@ -28,6 +28,12 @@ _skills = (
 _SEEN = select(*(_a[name] for name in _FIELDS), _skills)
 _GET = _SEEN.where(_a.id == bindparam("id"))
 _LOCK = select(_a.id).where(any_param(_a.id, "ids")).order_by(_a.id).with_for_update()
+_LOCK_LOADS = (
+    select(_a.id, _a.cap, _a.used)
+    .where(any_param(_a.id, "ids"), _a.state == AgentState.AVAILABLE.value, _a.retired.is_(False))
+    .order_by(_a.id)
+    .with_for_update()
+)
 _MANY = _SEEN.where(any_param(_a.id, "ids"))
 _SIGNED_IN = _SEEN.where(_a.state != AgentState.OFFLINE.value, _a.retired.is_(False))
 _INSERT = insert(agent).values({name: bindparam(name) for name in ("tenant_id", *_FIELDS)})
@@ -108,6 +114,12 @@ async def lock_many(tx: Tx, agent_ids: Collection[UUID]) -> dict[UUID, Agent]:
     """These agents, held until the transaction ends; locked in the order of their ids, as everywhere."""
     await tx.run(_LOCK, {"ids": list(agent_ids)})
     return await get_many(tx, agent_ids)
+
+
+async def lock_rooms(tx: Tx, agent_ids: Collection[UUID]) -> dict[UUID, int]:
+    """How much room each of these agents has, of those who are available; held until the transaction ends."""
+    rows = await tx.all(_LOCK_LOADS, {"ids": list(agent_ids)})
+    return {row["id"]: row["cap"] - row["used"] for row in rows}
 
 
 async def get_many(tx: Tx, agent_ids: Collection[UUID]) -> dict[UUID, Agent]:

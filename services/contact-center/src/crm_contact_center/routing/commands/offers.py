@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from crm_contact_center.agents import store as agent_store
-from crm_contact_center.agents.domain import Agent, AgentState
 from crm_contact_center.interactions import commands as interactions
 from crm_contact_center.interactions import store as interaction_store
 from crm_contact_center.interactions.events import InteractionOffered
@@ -34,8 +33,8 @@ class Offered:
 async def offer(tx: Tx, matches: Sequence[Match], queues: Mapping[UUID, Queue], *, now: datetime) -> Offered:
     """Write the offers of a batch. The caller holds the shard's lease; the rows locked here are the truth."""
     waiting = await visits.lock_many(tx, [match.contact.id for match in matches])
-    present = await agent_store.lock_many(tx, {match.agent.id for match in matches})
-    good = _still_true(matches, waiting, present)
+    rooms = await agent_store.lock_rooms(tx, {match.agent.id for match in matches})
+    good = _still_true(matches, waiting, rooms)
     kept = {match.contact.id for match in good}
     stale = [match for match in matches if match.contact.id not in kept]
     if good:
@@ -47,19 +46,17 @@ async def offer(tx: Tx, matches: Sequence[Match], queues: Mapping[UUID, Queue], 
     )
 
 
-def _still_true(matches: Sequence[Match], waiting: Mapping[UUID, Visit], present: Mapping[UUID, Agent]) -> list[Match]:
+def _still_true(matches: Sequence[Match], waiting: Mapping[UUID, Visit], rooms: Mapping[UUID, int]) -> list[Match]:
     """The matches whose visit still waits unchanged and whose agent is still open and has the room."""
     taken: dict[UUID, int] = defaultdict(int)
     good: list[Match] = []
     for match in matches:
-        visit, agent = waiting.get(match.contact.id), present.get(match.agent.id)
+        visit, agent_id = waiting.get(match.contact.id), match.agent.id
         if visit is None or visit.state is not VisitState.WAITING or visit.version != match.contact.version:
             continue
-        if agent is None or agent.retired or agent.state is not AgentState.AVAILABLE:
+        if taken[agent_id] + match.cost > rooms.get(agent_id, 0):
             continue
-        if agent.used + taken[agent.id] + match.cost > agent.cap:
-            continue
-        taken[agent.id] += match.cost
+        taken[agent_id] += match.cost
         good.append(match)
     return good
 
