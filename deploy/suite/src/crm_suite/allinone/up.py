@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -162,10 +163,11 @@ def memory_mb() -> float:
 
 
 def _share_of(process: psutil.Process) -> int:
-    try:
+    with suppress(psutil.Error, AttributeError):  # only Linux tells, and only about one's own
         return process.memory_full_info().pss
-    except (psutil.Error, AttributeError):  # only Linux tells, and only about one's own
+    with suppress(psutil.Error):  # it may have ended meanwhile
         return process.memory_info().rss
+    return 0
 
 
 def _address(listening: socket.socket) -> str:

@@ -106,7 +106,7 @@ class Door:
 
         operation = await eventually(f"the job behind {path}", ended, within_s=within_s)
         if operation["state"] != "succeeded":
-            problem = operation["problem"] or {}
+            problem: dict[str, str] = operation["problem"] or {}
             raise JobFailed(f"The job behind {path} has {operation['state']}. {problem.get('detail', '')}")
         return operation["result"]
 
