@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.communication_dispatch.sink import Sink
+from tests.communication_dispatch.world import World
+
 from crm_communication_dispatch.app import SERVICE
 from crm_shared.testing.cluster import Cluster
 from crm_shared.testing.kit import ServiceKit
-
-from tests.communication_dispatch.sink import Sink
-from tests.communication_dispatch.world import World
 
 
 @pytest.fixture(scope="session")

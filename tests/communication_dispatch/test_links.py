@@ -3,10 +3,11 @@
 from uuid import UUID
 
 import pytest
-from crm_communication_dispatch.links import LinkKind, Links
-from crm_communication_dispatch.providers.mime import require_address
 from hypothesis import given
 from hypothesis import strategies as st
+
+from crm_communication_dispatch.links import LinkKind, Links
+from crm_communication_dispatch.providers.mime import require_address
 
 LINKS = Links(secret="s", public_url="https://crm.example/", domain="mail.example")
 OTHER = Links(secret="t", public_url="https://crm.example/", domain="mail.example")

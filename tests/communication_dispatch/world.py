@@ -6,13 +6,13 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from tests.communication_dispatch.sink import Sink
+
 from crm_communication_dispatch.messages.loop import SENDERS, outbound
 from crm_communication_dispatch.messages.sender import Outbound
 from crm_communication_dispatch.settings import MailSettings
 from crm_shared.ids import new_id, parse_id, public_id
 from crm_shared.testing.kit import ServiceKit
-
-from tests.communication_dispatch.sink import Sink
 
 HELLO = {"subject": "Hello {{ customer.given_name|default('you') }}", "text": "Dear {{ customer.display_name }}\n"}
 

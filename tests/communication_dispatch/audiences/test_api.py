@@ -3,9 +3,9 @@
 from datetime import timedelta
 from uuid import UUID
 
-from crm_shared.ids import new_id, public_id
-
 from tests.communication_dispatch.world import World
+
+from crm_shared.ids import new_id, public_id
 
 
 async def ask(world: World, segment: UUID) -> str:

@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from tests.communication_dispatch.world import HELLO, World
+
 from crm_communication_dispatch.messages.loop import SENDERS
 from crm_shared.ids import new_id, public_id
-
-from tests.communication_dispatch.world import HELLO, World
 
 
 async def test_a_campaign_reaches_everybody_once_and_proves_it(world: World):
@@ -138,8 +138,9 @@ async def test_a_cancelled_campaign_accounts_for_everybody_too(world: World):
 
 
 async def test_planning_that_missed_somebody_is_noticed_and_mended(world: World):
-    from crm_communication_dispatch.messages.tables import message
     from sqlalchemy import delete, select
+
+    from crm_communication_dispatch.messages.tables import message
 
     segment = new_id()
     await world.fill_segment(segment, [await world.customer() for _ in range(5)])

@@ -3,10 +3,11 @@
 from uuid import UUID
 
 import pytest
-from crm_communication_dispatch.campaigns.domain import Variant, held_out, proven_complete, variant_for
-from crm_communication_dispatch.messages.domain import Status
 from hypothesis import given
 from hypothesis import strategies as st
+
+from crm_communication_dispatch.campaigns.domain import Variant, held_out, proven_complete, variant_for
+from crm_communication_dispatch.messages.domain import Status
 
 PEOPLE = [UUID(int=n) for n in range(10_000)]
 A, B = Variant("A", UUID(int=1), 1, 1), Variant("B", UUID(int=2), 1, 3)

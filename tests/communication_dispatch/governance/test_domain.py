@@ -5,6 +5,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from crm_communication_dispatch.governance.domain import (
     Cap,
     Consent,
@@ -23,8 +26,6 @@ from crm_communication_dispatch.governance.domain import (
     window_bounds,
     zone_of,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 NOW = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")

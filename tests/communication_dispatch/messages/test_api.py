@@ -5,9 +5,9 @@ from datetime import timedelta
 from email import message_from_bytes
 
 import pytest
-from crm_shared.ids import new_id, public_id
-
 from tests.communication_dispatch.world import World
+
+from crm_shared.ids import new_id, public_id
 
 
 async def test_a_message_goes_out_and_explains_itself(world: World):

@@ -7,11 +7,11 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
+from tests.communication_dispatch.world import World, seed_customers
+
 from crm_communication_dispatch.campaigns import store as campaigns
 from crm_communication_dispatch.messages.loop import SENDERS
 from crm_shared.ids import new_id, parse_id
-
-from tests.communication_dispatch.world import World, seed_customers
 
 WAVE = 5
 

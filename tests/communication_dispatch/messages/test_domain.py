@@ -4,6 +4,9 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from crm_communication_dispatch.messages.domain import (
     END,
     FINAL,
@@ -16,8 +19,6 @@ from crm_communication_dispatch.messages.domain import (
     settle,
 )
 from crm_communication_dispatch.providers.domain import MAX_ATTEMPTS, Answer, Fault, Outcome
-from hypothesis import given
-from hypothesis import strategies as st
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

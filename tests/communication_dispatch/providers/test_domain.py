@@ -3,6 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from crm_communication_dispatch.providers.domain import (
     MAX_ATTEMPTS,
     Fault,
@@ -13,8 +16,6 @@ from crm_communication_dispatch.providers.domain import (
     back_off,
     classify,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,9 @@ from email.message import EmailMessage
 from email.policy import SMTP, default
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from crm_communication_dispatch.providers.mime import (
     BadAddress,
     Frame,
@@ -18,8 +21,6 @@ from crm_communication_dispatch.providers.mime import (
     header_value,
     require_address,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 FRAME = Frame("Häuser & Co", "news@example.org", "en", with_html=True, with_unsubscribe=True, with_reply_to=True)
 SKELETON = Skeleton(FRAME)

@@ -3,10 +3,10 @@
 from uuid import UUID
 
 import pytest
+from tests.communication_dispatch.sink import Sink
+
 from crm_communication_dispatch.providers.domain import Fault, Outcome, Relay, WireMail
 from crm_communication_dispatch.providers.smtp import SmtpProvider
-
-from tests.communication_dispatch.sink import Sink
 
 
 def mail(number: int, recipient: str | None = None) -> WireMail:

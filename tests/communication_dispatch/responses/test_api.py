@@ -5,11 +5,11 @@ import re
 from datetime import timedelta
 from email import message_from_bytes
 
-from crm_shared.ids import new_id, parse_id, public_id
-
 from tests.communication_dispatch.responses.test_domain import FIREFOX
 from tests.communication_dispatch.responses.test_mail import bounce, complaint, mail
 from tests.communication_dispatch.world import World
+
+from crm_shared.ids import new_id, parse_id, public_id
 
 HTML = {
     "subject": "Hello",

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+
 from crm_communication_dispatch.responses.domain import (
     BuyingWindow,
     Hit,

@@ -5,11 +5,12 @@ from email.policy import SMTP
 from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from crm_communication_dispatch.links import LinkKind, Links
 from crm_communication_dispatch.responses.mail import MailKind, understand
 from crm_shared.errors import Invalid
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 LINKS = Links(secret="s", public_url="https://crm.example", domain="crm.example")
 T, M = UUID(int=1), UUID(int=2)

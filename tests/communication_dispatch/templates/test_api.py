@@ -1,9 +1,9 @@
 """Templates over HTTP."""
 
 import pytest
-from crm_shared.ids import new_id, public_id
-
 from tests.communication_dispatch.world import HELLO, World
+
+from crm_shared.ids import new_id, public_id
 
 
 async def test_a_template_is_written_approved_and_then_never_changes(world: World):

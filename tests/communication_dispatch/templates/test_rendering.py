@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
+
 from crm_communication_dispatch.templates.domain import (
     Content,
     EmailText,

@@ -4,6 +4,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+
 from crm_communication_dispatch.templates.domain import Variable, VariableType
 from crm_communication_dispatch.templates.sandbox import MAX_OUTPUT, Piece, TemplateRefused, check
 

@@ -1,11 +1,10 @@
 """What this service needs from the environment beyond the kernel's settings."""
 
 from functools import lru_cache
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-from crm_communication_dispatch.providers.domain import Security
 
 
 class MailSettings(BaseSettings):
@@ -15,7 +14,7 @@ class MailSettings(BaseSettings):
 
     smtp_host: str = "127.0.0.1"
     smtp_port: int = 1025
-    smtp_security: Security = Security.NONE
+    smtp_security: Literal["none", "starttls", "tls"] = "none"
     smtp_username: str | None = None
     smtp_password: str | None = None
     smtp_connections: int = Field(20, ge=1, le=500, description="Sessions with the relay, and mails in one wave.")

@@ -180,6 +180,8 @@ async def _checked(tx: Tx, plan: Plan) -> Plan:
     if plan.channel != Channel.EMAIL.value:
         raise Conflict(f"There is no provider for {plan.channel} yet.", code="provider_missing")
     route = route_of(await providers.active(tx, plan.channel), mail_settings())
+    if plan.currency is None:
+        plan = replace(plan, currency=route.currency)
     if plan.currency != route.currency:
         message = f"Costs of this campaign's mails are in {route.currency}; state its own cost in {route.currency} too."
         raise Invalid.field("/fixed_cost", message, code="currency_mismatch")

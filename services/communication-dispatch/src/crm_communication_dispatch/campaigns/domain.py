@@ -11,6 +11,7 @@ from uuid import UUID
 
 from crm_communication_dispatch.messages.domain import END, Status
 from crm_shared.errors import Conflict, Forbidden
+from crm_shared.money import Money
 
 HOLD_OUT = "hold_out"
 
@@ -88,7 +89,13 @@ class Plan:
     coupons: bool
     response_rule: ResponseRule
     fixed_cost: Decimal
-    currency: str
+    currency: str | None
+
+    @property
+    def own_cost(self) -> Money:
+        """What it costs besides its messages."""
+        assert self.currency is not None, "a stored plan has the currency of its messages' cost"
+        return Money(self.fixed_cost, self.currency)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,8 @@ async def _finish(tx: Tx, of: Campaign, states: dict[Status, int], *, now: datet
         return _SOON
     await store.change(tx, of.id, now=now, status=CampaignStatus.FINISHED.value, finished_at=now)
     plan = of.plan
-    spent = [cost for cost in await store.costs(tx, of.id) if cost.currency == plan.currency]
+    own = plan.own_cost
+    spent = [cost for cost in await store.costs(tx, of.id) if cost.currency == own.currency]
     went = (Status.ACCEPTED, Status.DELIVERED)
     silent = (Status.SUPPRESSED, Status.EXPIRED)
     accepted = sum(states.get(status, 0) for status in went)
@@ -118,7 +119,7 @@ async def _finish(tx: Tx, of: Campaign, states: dict[Status, int], *, now: datet
             accepted=accepted,
             failed=targeted - accepted - suppressed,
             suppressed=suppressed,
-            cost=Money.total(spent, plan.currency) + Money(plan.fixed_cost, plan.currency),
+            cost=Money.total(spent, own.currency) + own,
             at=now,
         ),
         aggregate_id=of.id,

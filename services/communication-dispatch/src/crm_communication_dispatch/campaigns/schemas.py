@@ -1,5 +1,6 @@
 """Campaigns as clients send and get them."""
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -16,7 +17,6 @@ from crm_communication_dispatch.fields import AudienceId, CampaignId, SegmentId,
 from crm_communication_dispatch.providers.domain import Channel
 from crm_shared.fields import Instant, MoneyField, Read, Strict, extensible
 from crm_shared.http import Page, PageQuery
-from crm_shared.money import Money
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Purpose = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", examples=["marketing"])]
@@ -68,7 +68,7 @@ class CampaignCreate(Strict):
     expires_after_s: Seconds = 3 * 86_400
     coupons: bool = False
     response_rule: RuleWrite = RuleWrite()
-    fixed_cost: MoneyField = Money.zero("EUR")
+    fixed_cost: MoneyField | None = None
 
     def plan(self) -> Plan:
         """As the command takes it."""
@@ -84,8 +84,8 @@ class CampaignCreate(Strict):
             expires_after_s=self.expires_after_s,
             coupons=self.coupons,
             response_rule=self.response_rule.to_domain(),
-            fixed_cost=self.fixed_cost.amount,
-            currency=self.fixed_cost.currency,
+            fixed_cost=self.fixed_cost.amount if self.fixed_cost else Decimal(0),
+            currency=self.fixed_cost.currency if self.fixed_cost else None,
         )
 
 
@@ -190,7 +190,7 @@ class CampaignRead(Read):
         planned["response_rule"] = CampaignRuleRead(
             click=rule.click, reply=rule.reply, coupon=rule.coupon, call=rule.call
         )
-        planned["fixed_cost"] = Money(plan.fixed_cost, plan.currency)
+        planned["fixed_cost"] = plan.own_cost
         return cls(**own, **planned)
 
 

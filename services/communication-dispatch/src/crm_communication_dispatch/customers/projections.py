@@ -91,13 +91,23 @@ class Stay(Fact):
     version: int
 
 
+class ConsentNow(Fact):
+    """What a customer allows now, whenever it was said."""
+
+    consent_id: ConsentId
+    purpose: str
+    channel: str
+    status: str
+    expires_at: Instant | None = None
+
+
 class Snapshot(Profile):
     """Everything at once; it replaces what we had."""
 
-    consents: tuple[ConsentFact, ...] = ()
-    lifecycle: Lifecycle | str | None = None
+    consents: tuple[ConsentNow, ...] = ()
+    lifecycle: Lifecycle | None = None
     value: Value | None = None
-    segments: tuple[Stay, ...] = ()
+    segments: tuple[SegmentId, ...] = ()
     merged_into: CustomerId | None = None
     erased_at: Instant | None = None
 
@@ -192,20 +202,18 @@ async def customer_snapshot(tx: Tx, events: Sequence[Received[Snapshot]]) -> Non
     erased = {event.aggregate_id: event.data.erased_at for event in events if event.data.erased_at is not None}
     await store.save_profiles(tx, {event.aggregate_id: _profile(event.data) for event in events})
     await store.save_merges(tx, {event.aggregate_id: event.data.merged_into for event in events})
-    await store.save_lifecycles(tx, {event.aggregate_id: _state(event.data.lifecycle) for event in events})
-    await store.save_ratings(tx, {event.aggregate_id: _rating(event.data.value or Value()) for event in events})
-    await store.replace_consents(tx, ids, [(e.aggregate_id, c.row()) for e in events for c in e.data.consents])
-    await store.replace_stays(
-        tx,
-        ids,
-        [(stay.segment_id, event.aggregate_id, stay.version) for event in events for stay in event.data.segments],
+    await store.save_lifecycles(
+        tx, {e.aggregate_id: e.data.lifecycle.state if e.data.lifecycle else None for e in events}
     )
+    await store.save_ratings(tx, {event.aggregate_id: _rating(event.data.value or Value()) for event in events})
+    await store.replace_consents(tx, ids, [(e.aggregate_id, _now(c, e)) for e in events for c in e.data.consents])
+    await store.replace_stays(tx, {event.aggregate_id: event.data.segments for event in events})
     if erased:
         await store.erase(tx, erased)
 
 
-def _state(of: Lifecycle | str | None) -> str | None:
-    return of.state if isinstance(of, Lifecycle) else of
+def _now(of: ConsentNow, event: Received[Snapshot]) -> Consent:
+    return Consent(of.consent_id, of.purpose, of.channel, of.status, event.occurred_at, of.expires_at)
 
 
 @PROJECTIONS.on("crm.segment.materialised.v1", Materialised)

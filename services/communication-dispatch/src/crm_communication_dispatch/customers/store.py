@@ -39,6 +39,9 @@ _CONSENT = _upsert(
 )
 _FORGET_CONSENTS = delete(consent).where(any_param(consent.c.customer_id, "ids"))
 _FORGET_STAYS = delete(segment_member).where(any_param(segment_member.c.customer_id, "ids"))
+_OPEN_STAYS = select(segment_member.c.segment_id, segment_member.c.customer_id, segment_member.c.entered_version).where(
+    any_param(segment_member.c.customer_id, "ids"), segment_member.c.exited_version.is_(None)
+)
 _enter = insert(segment_member).values(
     {name: bindparam(name) for name in ("tenant_id", "segment_id", "customer_id", "entered_version")}
 )
@@ -163,9 +166,12 @@ async def exit_segments(tx: Tx, exits: Sequence[tuple[UUID, UUID, int]]) -> None
     await tx.many(_EXIT, rows)
 
 
-async def replace_stays(tx: Tx, ids: Collection[UUID], entries: Sequence[tuple[UUID, UUID, int]]) -> None:
-    """Make these the only stays of these customers in segments."""
-    await tx.run(_FORGET_STAYS, {"ids": list(ids)})
+async def replace_stays(tx: Tx, segments: Mapping[UUID, Collection[UUID]]) -> None:
+    """Make these the only segments that hold these customers; since when is kept where it was known."""
+    rows = await tx.all(_OPEN_STAYS, {"ids": list(segments)})
+    since = {(row["segment_id"], row["customer_id"]): row["entered_version"] for row in rows}
+    await tx.run(_FORGET_STAYS, {"ids": list(segments)})
+    entries = [(of, key, since.get((of, key), 0)) for key, those in segments.items() for of in those]
     await enter_segments(tx, entries)
 
 

@@ -46,7 +46,7 @@ def route_of(provider: Provider | None, settings: MailSettings) -> Route:
     relay = Relay(
         host=settings.smtp_host,
         port=settings.smtp_port,
-        security=settings.smtp_security,
+        security=Security(settings.smtp_security),
         username=settings.smtp_username,
         password=settings.smtp_password,
         connections=settings.smtp_connections,

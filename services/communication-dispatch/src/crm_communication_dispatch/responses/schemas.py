@@ -1,6 +1,7 @@
 """Responses and campaign reports as clients send and get them."""
 
 from collections import Counter
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -123,8 +124,8 @@ class CampaignReport(Read):
         """The client's view."""
         campaign, plan = found.campaign, found.campaign.plan
         sent = sum(one.sent for one in found.counted)
-        spent = Money.total([cost for cost in found.costs if cost.currency == plan.currency], plan.currency)
-        total = spent + Money(plan.fixed_cost, plan.currency)
+        own = plan.own_cost
+        total = Money.total([cost for cost in found.costs if cost.currency == own.currency], own.currency) + own
         names = [variant.name for variant in plan.variants]
         return cls(
             campaign_id=campaign.id,
@@ -143,10 +144,8 @@ class CampaignReport(Read):
             responders=sum(customers for _, _, _, customers in found.answered),
             link_requests=found.hits,
             cost=total,
-            other_costs=[cost for cost in found.costs if cost.currency != plan.currency],
-            cost_per_sent=Money((total.amount / sent).quantize(total.amount.__class__("0.000001")), total.currency)
-            if sent
-            else None,
+            other_costs=[cost for cost in found.costs if cost.currency != own.currency],
+            cost_per_sent=Money((total.amount / sent).quantize(Decimal("0.000001")), total.currency) if sent else None,
         )
 
 
