@@ -4,7 +4,8 @@ from crm_gateway.identity.domain.roles import GRANTS, Role, scopes_of
 
 KNOWN = {
     "customers:read", "customers:write", "tickets:read", "tickets:write", "campaigns:read", "campaigns:write",
-    "campaigns:approve", "identity:read", "identity:admin", "me:read", "metrics:read", "routing:admin", "payments:write",
+    "campaigns:approve", "identity:read", "identity:admin", "me:read", "metrics:read", "routing:admin",
+    "payments:write",
 }  # fmt: skip
 
 

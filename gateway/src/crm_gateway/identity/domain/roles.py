@@ -97,11 +97,12 @@ GRANTS: dict[Role, frozenset[str]] = {
     Role.SELLER: _SELLER,
     Role.SALES_MANAGER: _SELLER
     | {"pipelines:*", "products:*", "payments:*", "price-books:*", "assignment-rules:*", "assignment:*"}
-    | {"sellers:*", "expenses:*", "funnel:*", "sales:*", "metrics:read"},
+    | {"sellers:*", "expenses:*", "funnel:*", "sales:*", "metrics:read", "customers:merge"},
     Role.MARKETER: _MARKETER,
     Role.MARKETING_APPROVER: _MARKETER | {"campaigns:approve", "templates:approve", "governance:*"},
     Role.AGENT: _AGENT,
-    Role.SUPERVISOR: _AGENT | {"agents:*", "queues:*", "routing:*", "surveys:*", "sla-policies:*", "metrics:*"},
+    Role.SUPERVISOR: _AGENT
+    | {"customers:merge", "agents:*", "queues:*", "routing:*", "surveys:*", "sla-policies:*", "metrics:*"},
     # Machines read and write everything of the business; they administer nothing and approve nothing.
     Role.INTEGRATION: frozenset({"*:read", "*:write"}),
     Role.VIEWER: frozenset({"*:read"}),
