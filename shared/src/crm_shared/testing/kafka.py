@@ -124,7 +124,7 @@ class Broker:
 
     def start(self) -> None:
         """Start, and return once a record has made the round trip: an open port is too early a sign."""
-        archive = self._cache / f"classes-{KAFKA}.jsa"
+        archive = class_archive(self._cache)
         sharing = f"-XX:SharedArchiveFile={archive}" if archive.exists() else f"-XX:ArchiveClassesAtExit={archive}"
         with (self._folder / "broker.log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 # our own arguments
@@ -141,8 +141,8 @@ class Broker:
         _wait_gone(self.pid, _STOP_WITHIN_S)
 
     def stop(self) -> None:
-        """Stop it in order, or else by force, and delete its folder."""
-        stop_process(self.pid)
+        """End it and delete its folder."""
+        end_broker(self._cache, self.pid)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
@@ -203,7 +203,7 @@ class SharedBroker:
             if state["users"]:
                 self._write(state)
             else:
-                stop_process(int(state["pid"]))
+                end_broker(self._cache, int(state["pid"]))
                 shutil.rmtree(self._folder, ignore_errors=True)
 
     @contextmanager
@@ -282,6 +282,20 @@ def in_own_loop(work: Coroutine[Any, Any, None]) -> None:
     thread.join()
     if failed:
         raise failed[0]
+
+
+def class_archive(cache: Path) -> Path:
+    """Where Java keeps the loaded classes, so that the next broker starts in half the time."""
+    return cache / f"classes-{KAFKA}.jsa"
+
+
+def end_broker(cache: Path, pid: int) -> None:
+    """End a broker whose data nobody wants; only an orderly end writes the class archive."""
+    if class_archive(cache).exists():
+        _signal(pid, signal.SIGKILL)
+        _wait_gone(pid, _STOP_WITHIN_S)
+    else:
+        stop_process(pid)
 
 
 def stop_process(pid: int) -> None:
