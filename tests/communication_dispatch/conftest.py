@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import delete
 from tests.communication_dispatch.sink import Sink
 from tests.communication_dispatch.world import World
 
 from crm_communication_dispatch.app import SERVICE
+from crm_shared.db.tables import due
 from crm_shared.testing.cluster import Cluster
 from crm_shared.testing.kit import ServiceKit
 
@@ -30,3 +32,5 @@ async def world(kit: ServiceKit, sink: Sink) -> AsyncIterator[World]:
     async with kit.client(made.tenant) as made.client:
         yield made
     await made.outbound.close()
+    async with kit.transaction(made.tenant) as tx:  # what is left to do is no other test's business
+        await tx.run(delete(due))

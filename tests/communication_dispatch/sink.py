@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Self
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Sink:
     port: int = 0
     _server: asyncio.Server | None = None
 
-    async def __aenter__(self) -> "Sink":
+    async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Session(self), self.host, 0)
         self.port = self._server.sockets[0].getsockname()[1]

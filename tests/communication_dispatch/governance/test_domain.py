@@ -1,5 +1,7 @@
 """One policy, and why."""
 
+# ruff: noqa: DTZ001 # local times, without a zone, are what this is about
+
 from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -153,7 +155,7 @@ def test_a_hold_beyond_the_messages_own_end_is_a_refusal_not_a_delay_by_weeks():
         (datetime(2026, 6, 3, 21, 0), datetime(2026, 6, 4, 8, 0)),
         (datetime(2026, 6, 4, 7, 59), datetime(2026, 6, 4, 8, 0)),
         (datetime(2026, 6, 4, 8, 0), None),
-        # The night clocks go forward (29 March 2026, 02:00 → 03:00) and the one they go back (25 October, 03:00 → 02:00).
+        # The nights on which clocks go forward (29 March 2026, 02:00) and back (25 October, 03:00).
         (datetime(2026, 3, 28, 23, 0), datetime(2026, 3, 29, 8, 0)),
         (datetime(2026, 10, 24, 23, 0), datetime(2026, 10, 25, 8, 0)),
     ],

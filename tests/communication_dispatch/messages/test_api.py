@@ -146,9 +146,8 @@ async def test_late_and_repeated_receipts_never_move_a_final_state_back(world: W
     message = await world.send(customer, await world.template())
     await world.work()
     path = f"/v1/messages/{message['id']}/receipts"
-    states = []
-    for kind in ("delivered", "delivered", "bounced", "accepted"):
-        states.append((await world.client.post(path, json={"kind": kind})).json()["status"])
+    kinds = ("delivered", "delivered", "bounced", "accepted")
+    states = [(await world.client.post(path, json={"kind": kind})).json()["status"] for kind in kinds]
     assert states == ["delivered"] * 4
     why = (await world.client.get(f"/v1/messages/{message['id']}/explanation")).json()
     assert [(r["kind"], r["applied"]) for r in why["receipts"]] == [

@@ -15,7 +15,8 @@ HTML = {
     "subject": "Hello",
     "text": "See https://shop.example/t\n",
     "html": '<a href="https://shop.example/a?window=now">now</a><a href="https://shop.example/b">b</a>'
-    '<a href="https://shop.example/c">c</a><a href="{{ links.unsubscribe }}">no</a><a href="{{ links.web_view }}">see</a>',
+    '<a href="https://shop.example/c">c</a><a href="{{ links.unsubscribe }}">no</a>'
+    '<a href="{{ links.web_view }}">see</a>',
 }
 RULE = {"response_rule": {"click": "lead", "reply": "task"}}
 

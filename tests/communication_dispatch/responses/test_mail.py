@@ -1,5 +1,6 @@
 """Mails that come back."""
 
+import contextlib
 from email.message import EmailMessage
 from email.policy import SMTP
 from uuid import UUID
@@ -100,7 +101,7 @@ def test_an_automatic_answer_is_nobodys_reply(header):
     assert understand(mail("I am away", **header), LINKS).kind is MailKind.AUTO_REPLY
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=600))
 def test_any_bytes_are_understood_or_refused(raw):
     for prefix in (
@@ -117,13 +118,11 @@ def test_any_bytes_are_understood_or_refused(raw):
             assert value is None or value.encode("utf-8") is not None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_a_mail_damaged_on_its_way_breaks_nothing(data):
     raw = bytearray(data.draw(st.sampled_from([bounce("5.1.1"), complaint(), mail("x" * 50)])))
     for _ in range(data.draw(st.integers(1, 8))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
-    try:
+    with contextlib.suppress(Invalid):
         understand(bytes(raw), LINKS)
-    except Invalid:
-        pass

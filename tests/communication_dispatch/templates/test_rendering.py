@@ -58,8 +58,11 @@ def test_links_are_counted_and_lead_where_the_author_said():
         '<a href="https://t.example/u">no</a> <a href="mailto:x@example.org">m</a>'
     )
     assert [mail.destination(i, values) for i in range(4)] == [
-        "https://shop.example/t?window=now", "https://shop.example/a?x=1&y=2", "https://shop.example/o?window=now", None,
-    ]  # fmt: skip
+        "https://shop.example/t?window=now",
+        "https://shop.example/a?x=1&y=2",
+        "https://shop.example/o?window=now",
+        None,
+    ]
 
 
 def test_a_version_is_compiled_once():
