@@ -1,4 +1,4 @@
-"""What has broken in contact centers elsewhere, each a test here: double offers, stuck agents, lost places, wrong counts."""
+"""What has broken in contact centers elsewhere: double offers, stuck agents, lost places, wrong counts."""
 
 import asyncio
 from datetime import timedelta
@@ -34,7 +34,7 @@ LIVE = "SELECT * FROM reservation WHERE tenant_id = $1 AND state IN ('pending', 
 
 
 class TestDoubleOffer:
-    async def test_eight_writers_with_the_same_picture_offer_each_contact_once(self, floor: Any, lawless: None) -> None:
+    async def test_eight_writers_with_one_picture_offer_each_contact_once(self, floor: Any, lawless: None) -> None:
         await floor.queue()
         agents = [await floor.agent(f"A{number}") for number in range(12)]
         for _ in range(20):
@@ -70,8 +70,8 @@ class TestDoubleOffer:
         try:
             with pytest.raises(asyncpg.UniqueViolationError, match="uq_reservation_live_interaction"):
                 await connection.execute(
-                    "INSERT INTO reservation (tenant_id, id, visit_id, interaction_id, agent_id, queue_id, channel, cost,"
-                    " state, created_at, expires_at, wrap_up_s) SELECT tenant_id, gen_random_uuid(), visit_id,"
+                    "INSERT INTO reservation (tenant_id, id, visit_id, interaction_id, agent_id, queue_id, channel,"
+                    " cost, state, created_at, expires_at, wrap_up_s) SELECT tenant_id, gen_random_uuid(), visit_id,"
                     " interaction_id, $2, queue_id, channel, cost, 'pending', created_at, expires_at, 0"
                     " FROM reservation WHERE tenant_id = $1",
                     floor.tenant,

@@ -95,7 +95,7 @@ class TestAsking:
             None,
             True,
             1,
-            floor.kit.clock.now(),  # pyright: ignore
+            floor.kit.clock.now(),
         )
         contacts = [new_id() for _ in range(4_000)]
         sampled = [contact for contact in contacts if is_sampled(one, contact)]

@@ -134,12 +134,12 @@ class TestReopening:
 
 
 class TestChangedTerms:
-    ENTRIES = [
+    ENTRIES = (
         *history(
             OPENED, (Happening.PENDING, 20, TicketState.PENDING_CUSTOMER), (Happening.RESUMED, 50, TicketState.OPEN)
         ),
         HistoryEntry(4, Happening.CHANGED, minutes(60), "agent", {"policy_id": "another"}),
-    ]
+    )
 
     def test_a_pause_survives_a_change_of_policy(self) -> None:
         old, new = Terms(BOTH, ALWAYS_OPEN, TicketKind.FAULT), Terms(PROMPT, ALWAYS_OPEN, TicketKind.FAULT)

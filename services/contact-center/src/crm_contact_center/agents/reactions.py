@@ -18,7 +18,7 @@ class UserKnown(Fact):
 
     name: str
     email: str | None = None
-    roles: list[str] = []
+    roles: tuple[str, ...] = ()
 
 
 @REACTIONS.on("crm.user.created.v1", UserKnown)

@@ -24,7 +24,7 @@ class AgentCreate(Strict):
     name: str = Field(min_length=1, max_length=200)
     email: Email | None = None
     user_id: UserId | None = None
-    skills: Skills = {}
+    skills: Skills = Field(default_factory=dict[str, int])
     capacity: Units = FULL
 
     def to_domain(self) -> NewAgent:
@@ -36,7 +36,7 @@ class AgentUpdate(Strict):
 
     name: str = Field("", min_length=1, max_length=200)
     email: Email | None = None
-    skills: Skills = {}
+    skills: Skills = Field(default_factory=dict[str, int])
     capacity: Units = FULL
 
     def changes(self) -> dict[str, Any]:

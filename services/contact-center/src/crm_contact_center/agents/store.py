@@ -173,7 +173,7 @@ async def put_skills(tx: Tx, agent_id: UUID, skills: Mapping[str, int]) -> None:
     )
 
 
-async def set_state(
+async def set_state(  # noqa: PLR0913 # all but the subject are named
     tx: Tx,
     changed: Agent,
     state: AgentState,

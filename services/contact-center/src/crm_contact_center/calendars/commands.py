@@ -25,7 +25,7 @@ async def create_calendar(tx: Tx, viewer: Viewer, name: str, hours: Calendar, *,
     return made
 
 
-async def change_calendar(
+async def change_calendar(  # noqa: PLR0913 # all but the subject are named
     tx: Tx, viewer: Viewer, calendar_id: UUID, name: str, hours: Calendar, *, expected: int | None, now: datetime
 ) -> NamedCalendar:
     """A new version; what was promised under the old one stays promised.

@@ -1,7 +1,7 @@
 """Business hours: when a calendar is open, how much open time lies between two instants, and what lies that far ahead.
 
-Windows are wall-clock times of the calendar's zone; amounts are elapsed time. A wall-clock time that a clock change skips
-is never open, one that it repeats is open twice.
+Windows are wall-clock times of the calendar's zone; amounts are elapsed time. A wall-clock time that a clock change
+skips is never open, one that it repeats is open twice.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,7 @@
 """Notes for the dispatcher, written in the transaction that makes the change and read without a cursor.
 
-A reader takes and deletes what is there. So a note whose transaction commits late is found late, never missed, and writers
-never wait for each other or for the dispatcher.
+A reader takes and deletes what is there. So a note whose transaction commits late is found late, never missed, and
+writers never wait for each other or for the dispatcher.
 """
 
 from collections.abc import Iterable

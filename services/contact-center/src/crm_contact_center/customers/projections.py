@@ -30,7 +30,7 @@ class CustomerState(Fact):
 
     display_name: str
     language: str | None = None
-    contact_points: list[Point] = []
+    contact_points: tuple[Point, ...] = ()
 
 
 class SnapshotValue(Fact):

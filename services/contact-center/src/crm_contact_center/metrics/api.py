@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Query, Response
 
 from crm_contact_center.metrics import queries
+from crm_contact_center.metrics.queries import Asked
 from crm_contact_center.metrics.schemas import MetricsQuery, ServiceMetricsRead
 from crm_shared.errors import Invalid
 from crm_shared.http.call import Call, needs
@@ -17,7 +18,7 @@ _LONGEST = timedelta(days=92)
 
 @router.get("", response_model=ServiceMetricsRead)
 async def get(asked: Annotated[MetricsQuery, Query()], call: Annotated[Call, needs("metrics:read")]) -> Response:
-    """Service level, speed of answer, abandonment, handling time, occupancy, kept promises: of a time, queue and channel."""
+    """Service level, speed of answer, abandonment, handling time, occupancy and kept promises of a time."""
     until = asked.until or call.now
     since = asked.since or until.replace(hour=0, minute=0, second=0, microsecond=0)
     if not since < until:
@@ -25,4 +26,5 @@ async def get(asked: Annotated[MetricsQuery, Query()], call: Annotated[Call, nee
     if until - since > _LONGEST:
         raise Invalid.field("query:from", "Ask for 92 days at most.", code="time_too_long")
     channel = asked.channel.value if asked.channel else None
-    return await call.read(queries.figures, asked.queue, channel, since, until, call.now, answer=ServiceMetricsRead.of)
+    wanted = Asked(since, until, asked.queue, channel)
+    return await call.read(queries.figures, wanted, call.now, answer=ServiceMetricsRead.of)

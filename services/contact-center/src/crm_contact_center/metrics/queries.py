@@ -30,6 +30,16 @@ _COUNTED = (
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The time that figures are wanted of, and of which queue and channel; None is all."""
+
+    since: datetime
+    until: datetime
+    queue_id: UUID | None
+    channel: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """The figures of whole intervals, by queue and channel, and of the agents concerned."""
 
@@ -39,11 +49,9 @@ class Figures:
     agents: AgentTime
 
 
-async def figures(
-    tx: Tx, viewer: Viewer, queue_id: UUID | None, channel: str | None, since: datetime, until: datetime, now: datetime
-) -> Figures:
-    """What happened between two instants, widened to whole intervals; a time still running counts as far as it has got."""
-    spans = intervals(since, until)
+async def figures(tx: Tx, viewer: Viewer, asked: Asked, now: datetime) -> Figures:
+    """What happened in a time, widened to whole intervals; what still goes on counts as far as it has got."""
+    spans = intervals(asked.since, asked.until)
     begins, ends = spans[0], spans[-1] + INTERVAL
     closed = await store.closed_between(tx, begins, ends)
     gaps = _gaps(spans, closed)
@@ -65,10 +73,10 @@ async def figures(
     wanted = {
         cell: counts
         for cell, counts in cells.items()
-        if (queue_id is None or cell[0] == queue_id) and (channel is None or cell[1] == channel)
+        if asked.queue_id in (None, cell[0]) and asked.channel in (None, cell[1])
     }
-    if queue_id is not None:
-        concerned = await store.agents_of_queues(tx, [queue_id], begins, ends)
+    if asked.queue_id is not None:
+        concerned = await store.agents_of_queues(tx, [asked.queue_id], begins, ends)
         people = {agent_id: time for agent_id, time in people.items() if agent_id in concerned}
     return Figures(begins, ends, wanted, sum(people.values(), AgentTime()))
 

@@ -1,9 +1,9 @@
 """The dispatcher: one for each tenant's shard, wherever a worker holds its lease.
 
-Commands leave notes of what has changed. A round takes the notes, brings the index in memory up to date from the rows they
-name, matches, and writes the offers, all in one transaction that holds the shard's row. If anything fails, the transaction
-and the index are thrown away and the next round begins with a fresh one; so does a worker that takes over a lease that has
-lapsed. Nothing that a customer or a counter depends on lives only in memory.
+Commands leave notes of what has changed. A round takes the notes, brings the index in memory up to date from the rows
+they name, matches, and writes the offers, all in one transaction that holds the shard's row. If anything fails, the
+transaction and the index are thrown away and the next round begins with a fresh one; so does a worker that takes over
+a lease that has lapsed. Nothing that a customer or a counter depends on lives only in memory.
 """
 
 from dataclasses import dataclass, field

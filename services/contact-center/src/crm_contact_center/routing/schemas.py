@@ -27,7 +27,7 @@ class QueueStep(Strict):
     """From `after_s` seconds after queueing on, these levels hold instead; null drops a skill."""
 
     after_s: Annotated[int, Field(ge=1, le=86_400)]
-    relax: Annotated[dict[SkillName, Level | None], Field(max_length=100)] = {}
+    relax: dict[SkillName, Level | None] = Field(default_factory=dict[str, int | None], max_length=100)
     boost_s: Seconds = 0
 
     def to_domain(self) -> RelaxationStep:
@@ -40,7 +40,7 @@ class QueueCreate(Strict):
     name: str = Field(min_length=1, max_length=200)
     channels: list[InteractionChannel] = Field([], max_length=10)
     addresses: list[Address] = Field([], max_length=200)
-    requirements: Skills = {}
+    requirements: Skills = Field(default_factory=dict[str, int])
     steps: list[QueueStep] = Field([], max_length=20)
     strategy: RoutingStrategy = RoutingStrategy.LONGEST_IDLE
     priority: Priority = 0
@@ -127,7 +127,7 @@ class InteractionCreate(Strict):
     customer_id: CustomerId | None = None
     queue_id: QueueId | None = None
     priority: Priority | None = None
-    skills: Skills = {}
+    skills: Skills = Field(default_factory=dict[str, int])
     preferred_agent: AgentId | None = None
 
     def interaction(self) -> NewInteraction:
@@ -150,7 +150,7 @@ class InteractionEnqueue(Strict):
 
     queue_id: QueueId | None = None
     priority: Priority | None = None
-    skills: Skills = {}
+    skills: Skills = Field(default_factory=dict[str, int])
     preferred_agent: AgentId | None = None
 
     def wish(self) -> Wish:
@@ -163,7 +163,7 @@ class InteractionTransfer(Strict):
     queue_id: QueueId | None = None
     agent_id: AgentId | None = None
     priority: Priority | None = None
-    skills: Skills = {}
+    skills: Skills = Field(default_factory=dict[str, int])
     keep_place: bool = True
 
     def wish(self) -> Wish:

@@ -231,7 +231,7 @@ class SlaTargets(Strict):
 
 
 class SlaPolicyCreate(Strict):
-    """How soon which tickets are answered and solved; a criterion left out matches all, the most specific policy holds."""
+    """How soon which tickets are answered and solved; a criterion left out matches all, the most specific one holds."""
 
     name: str = Field(min_length=1, max_length=200)
     kind: TicketKind | None = None

@@ -1,7 +1,7 @@
 """Queueing theory: what waiting, abandonment and service level a number of agents must lead to.
 
-Erlang B and C as usual; Erlang A with exponential patience as a birth–death chain (Mandelbaum & Zeltyn 2005), its service
-level by uniformisation of the tagged caller's chain. They measure the router and any simulation of it.
+Erlang B and C as usual; Erlang A with exponential patience as a birth–death chain (Mandelbaum & Zeltyn 2005), its
+service level by uniformisation of the tagged caller's chain. They measure the router and any simulation of it.
 """
 
 from dataclasses import dataclass
@@ -116,8 +116,8 @@ def _tagged(
 ) -> tuple[float, float, float]:
     """Of all contacts: the share that waits and is answered in time, mean wait of the answered, share gone in time.
 
-    A tagged caller behind `ahead` others advances at the rate at which those are served or leave, and leaves itself at
-    its own rate. The chain is uniformised at its fastest rate; the Poisson weights run until what is left is negligible.
+    A tagged caller behind others advances at the rate at which those are served or leave, and leaves at a rate of its
+    own. The chain is uniformised at its fastest rate; the Poisson weights run until what is left is negligible.
     """
     places = len(states) - agents
     ahead = states[agents:]

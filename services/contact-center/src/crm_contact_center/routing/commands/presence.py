@@ -22,7 +22,7 @@ from crm_shared.errors import Conflict
 from crm_shared.tenancy import Viewer
 
 
-async def set_state(
+async def set_state(  # noqa: PLR0913 # all but the subject are named
     tx: Tx,
     viewer: Viewer,
     agent_id: UUID,

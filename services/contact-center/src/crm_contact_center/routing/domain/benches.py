@@ -1,4 +1,4 @@
-"""The floor of the contact center: lines of contacts of one class, benches of agents of one profile, and who suits whom."""
+"""The floor of the contact center: lines of contacts of one class, benches of agents of one profile, who suits whom."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

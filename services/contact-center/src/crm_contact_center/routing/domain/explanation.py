@@ -1,4 +1,4 @@
-""" "Why did I wait?": a wait cut into stretches, each with what kept it from ending, from what is on record."""
+"""Why did I wait? A wait cut into stretches, each with what kept it from ending, from what is on record."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

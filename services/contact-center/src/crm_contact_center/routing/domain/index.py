@@ -1,10 +1,11 @@
 """Who is offered what: the waiting contacts and the signed-in agents of one shard, in memory.
 
 Contacts of one class (same needs, same cost) and agents of one profile (same skills, same free capacity) are
-interchangeable, so compatibility is worked out once per pair of class and profile. Each class keeps a heap by waiting key
-(time of queueing less boosts: ageing is linear, so keys never change while a contact waits), each profile one by every
-strategy in use. A decision looks at the heads of the compatible heaps only: O(k log n). Entries that went stale are
-dropped when they surface. The database is the truth; this index may be thrown away and rebuilt at any moment.
+interchangeable, so compatibility is worked out once per pair of class and profile. Each class keeps a heap by key
+(time of queueing less boosts: ageing is linear, so keys never change while a contact waits), each profile one by
+every strategy in use. A decision looks at the heads of the compatible heaps only: O(k log n). Entries that
+went stale are dropped when they surface. The database is the truth; this index may be thrown away and rebuilt at any
+moment.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,7 @@
-"""The two sides of a match, as the index of a shard sees them. Those made with every decision are tuples: it is the hot path."""
+"""The two sides of a match, as the index of a shard sees them.
+
+Those that every decision makes anew are tuples: it is the hot path.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Statements on reservations. What makes a double offer impossible is here: unique indexes, and guards in the UPDATEs."""
+"""Statements on reservations. What makes a double offer impossible: unique indexes, and guards in the UPDATEs."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -144,7 +144,7 @@ async def mark_accepted(tx: Tx, reservation_id: UUID, at: datetime) -> bool:
     return await tx.run(_ACCEPT, {"i": reservation_id, "at": at}) > 0
 
 
-async def move(
+async def move(  # noqa: PLR0913 # all but the subject are named
     tx: Tx,
     current: Reservation,
     to: ReservationState,
