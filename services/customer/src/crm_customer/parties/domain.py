@@ -157,6 +157,8 @@ class Customer:
 
 def fold(text: str) -> str:
     """`text` without case, accents and superfluous spaces, for comparing; folding twice changes nothing more."""
+    if text.isascii():
+        return " ".join(text.lower().replace("\x00", " ").split())
     folded = text
     for _ in range(4):  # a few letters need a second round: their folded form decomposes anew
         decomposed = unicodedata.normalize("NFKD", folded.casefold())

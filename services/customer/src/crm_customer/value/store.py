@@ -28,7 +28,7 @@ from crm_customer.behaviour.domain import FactKind
 from crm_customer.behaviour.tables import behaviour_amount, money_fact
 from crm_customer.parties.domain import Status
 from crm_customer.parties.tables import customer
-from crm_customer.value.domain import SCORES, Dimension, Rating, ValueGroup
+from crm_customer.value.domain import SCORES, Dimension, Rating, ValueGroup, group_of
 from crm_customer.value.tables import value_draft, value_rating, value_run
 from crm_shared.db.pool import Record, Tx
 from crm_shared.db.statements import any_of
@@ -145,16 +145,47 @@ _NEXT = (
     .order_by(d.customer_id)
     .limit(bindparam("limit"))
 )
-_keep = pg_insert(value_rating).values({column.name: bindparam(column.name) for column in value_rating.columns})
+_SCORES = range(1, SCORES + 1)
+_COMBINATIONS = [(r, f, m) for r in _SCORES for f in _SCORES for m in _SCORES]
+
+
+def _group() -> Any:
+    """The named group of a draft's scores, looked up in what the domain says of every combination."""
+    key = d.recency * 100 + d.frequency * 10 + d.monetary
+    fitting = {
+        group: [r * 100 + f * 10 + m for r, f, m in _COMBINATIONS if group_of(r, f, m) is group] for group in ValueGroup
+    }
+    return case(*((any_of(key, keys), group.value) for group, keys in fitting.items()))
+
+
+_keep = pg_insert(value_rating).from_select(
+    [column.name for column in value_rating.columns],
+    select(
+        d.tenant_id,
+        d.customer_id,
+        d.recency,
+        d.frequency,
+        d.monetary,
+        _group(),
+        d.purchases,
+        d.last_purchase_at,
+        d.total,
+        bindparam("currency", type_=v.currency.type),
+        d.run,
+        bindparam("now", type_=v.rated_at.type),
+    ).where(
+        d.run == bindparam("run"),
+        d.customer_id > bindparam("after", type_=SqlUuid()),
+        d.customer_id <= bindparam("upto", type_=SqlUuid()),
+    ),
+)
 _KEEP = _keep.on_conflict_do_update(
     index_elements=["tenant_id", "customer_id"],
     set_={c.name: _keep.excluded[c.name] for c in value_rating.columns if c.name not in ("tenant_id", "customer_id")},
+    where=v.run <= _keep.excluded.run,  # of two runs at once the later one's word stands
 )
-_DROP_UNRATED = delete(value_rating).where(
-    ~select(d.customer_id)
-    .where(d.tenant_id == v.tenant_id, d.run == bindparam("run"), d.customer_id == v.customer_id)
-    .exists()
-)
+# Every rating of this run bears its number; what bears an earlier one has been rated no more.
+_DROP_UNRATED = delete(value_rating).where(v.run < bindparam("run"))
 _DROP_DRAFT = delete(value_draft).where(d.run <= bindparam("run"))
 _COUNT_DRAFT = select(func.count()).select_from(value_draft).where(d.run == bindparam("run"))
 _LAST_RUN = select(func.coalesce(func.max(value_run.c.run), 0))
@@ -211,10 +242,16 @@ async def begin(tx: Tx, *, as_of: datetime, currency: str, now: datetime) -> Run
     return run
 
 
-async def drafted(tx: Tx, run: int, currency: str, *, after: UUID, limit: int) -> list[Drafted]:
+async def begun(tx: Tx, run: int) -> Run | None:
+    """A run that has begun."""
+    found = await runs(tx, limit=1, before=run + 1)
+    return found[0] if found and found[0].run == run else None
+
+
+async def drafted(tx: Tx, run: Run, *, after: UUID, limit: int) -> list[Drafted]:
     """The next ratings of a run's draft."""
-    rows = await tx.all(_NEXT, {"run": run, "after": after, "limit": limit})
-    return [Drafted(_rating(row, currency), row["scores_changed"]) for row in rows]
+    rows = await tx.all(_NEXT, {"run": run.run, "after": after, "limit": limit})
+    return [Drafted(_rating(row, run.currency), row["scores_changed"]) for row in rows]
 
 
 def _rating(row: Record, currency: str) -> Rating:
@@ -230,28 +267,10 @@ def _rating(row: Record, currency: str) -> Rating:
     )
 
 
-async def keep(tx: Tx, ratings: Sequence[Rating], *, run: int, now: datetime) -> None:
-    """Keep ratings in place of earlier ones."""
-    await tx.many(
-        _KEEP,
-        [
-            {
-                "tenant_id": tx.tenant,
-                "customer_id": rating.customer_id,
-                "recency": rating.recency,
-                "frequency": rating.frequency,
-                "monetary": rating.monetary,
-                "value_group": rating.group.value,
-                "purchases": rating.purchases,
-                "last_purchase_at": rating.last_purchase_at,
-                "total": rating.total,
-                "currency": rating.currency,
-                "run": run,
-                "rated_at": now,
-            }
-            for rating in ratings
-        ],
-    )
+async def keep(tx: Tx, run: Run, *, after: UUID, upto: UUID, now: datetime) -> None:
+    """Keep a stretch of a run's draft in place of earlier ratings."""
+    params = {"run": run.run, "currency": run.currency, "after": after, "upto": upto, "now": now}
+    await tx.run(_KEEP, params)
 
 
 async def finish(tx: Tx, run: int, *, changed: int, now: datetime) -> None:
