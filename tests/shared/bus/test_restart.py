@@ -1,6 +1,7 @@
 """The bus goes away under those who use it, and comes back; on servers of the test's own."""
 
 import asyncio
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ async def server(request: pytest.FixtureRequest) -> AsyncIterator[Server]:
         await asyncio.to_thread(postgres.start)
         yield Server(postgres.url(), postgres.stop, postgres.start)
         await asyncio.to_thread(postgres.stop)
+        shutil.rmtree(folder, ignore_errors=True)
         return
     request.getfixturevalue("kafka")  # skips where no broker can be started, and has fetched the jars
     broker = Broker(Path(__file__).parents[3] / ".cache" / "kafka", folder / "kafka")
@@ -38,6 +40,7 @@ async def server(request: pytest.FixtureRequest) -> AsyncIterator[Server]:
     await asyncio.to_thread(broker.start)
     yield Server(f"{broker.url}?session_timeout_s={KAFKA_SESSION_S}", broker.kill, broker.start)
     await asyncio.to_thread(broker.stop)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 async def test_nothing_acknowledged_is_lost_and_members_go_on(server: Server, names: Names) -> None:
