@@ -1,4 +1,4 @@
-"""The gateway's own HTTP/1.1 client, against an upstream that speaks bytes."""
+"""The upstream behind a socket, against a service that speaks bytes."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -67,7 +67,7 @@ async def ask(client: HttpUpstream, request: UpstreamRequest = GET) -> tuple[int
 async def test_it_sends_what_it_was_given_and_only_a_host_of_its_own():
     async with upstream(OK) as (client, spoken):
         assert await ask(client) == (200, b"ok")
-    assert spoken.requests[0].startswith(b"GET /a?b=c HTTP/1.1\r\nhost: 127.0.0.1:")
+    assert spoken.requests[0].startswith(b"GET /a?b=c HTTP/1.1\r\nHost: 127.0.0.1:")
     assert spoken.requests[0].count(b"\r\n") == 4
 
 
@@ -160,7 +160,7 @@ async def test_a_chunked_answer_and_its_trailers():
 async def test_a_post_without_a_body_says_so(request_body: bytes | None):
     async with upstream(OK) as (client, spoken):
         await ask(client, UpstreamRequest("POST", b"/a", [], request_body))
-    assert b"content-length: 0\r\n" in spoken.requests[0]
+    assert b"Content-Length: 0\r\n" in spoken.requests[0]
 
 
 @pytest.mark.parametrize(
@@ -227,9 +227,3 @@ async def test_a_connection_that_the_upstream_has_closed_meanwhile_is_not_used()
             await asyncio.sleep(0.02)  # the close travels
             spoken.closed.clear()
             assert spoken.connections == turn + 1
-
-
-@pytest.mark.parametrize("base", ["ftp://x", "http://", "http://x/path", "x:80"])
-def test_an_address_that_is_none_is_refused_at_once(base: str):
-    with pytest.raises(ValueError, match="address"):
-        HttpUpstream(base)

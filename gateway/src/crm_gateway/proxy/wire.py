@@ -38,9 +38,7 @@ class Wire(asyncio.Protocol):
         self.status = 0
         self.headers: Headers = []
         self._head_bytes = 0
-        self._header_bytes = 0
         self._framed = False
-        self._keeps_alive = True
         self._has_head = False
         self._complete = False
         self._fault: Exception | None = None
@@ -54,6 +52,10 @@ class Wire(asyncio.Protocol):
     def reusable(self) -> bool:
         """Whether the last exchange ended cleanly and another may follow."""
         return self._complete and not self._lost and not self._chunks and self._fault is None and self._keeps_alive
+
+    @property
+    def _keeps_alive(self) -> bool:
+        return not self._has_head or (self._framed and self._parser.should_keep_alive())
 
     # -- asking -------------------------------------------------------------------------------------------------------
 
@@ -197,12 +199,8 @@ class Wire(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header line, or a trailer, which is dropped."""
-        if self._has_head:
-            return
-        self._header_bytes += len(name) + len(value)
-        if self._header_bytes > MOST_HEADER_BYTES:
-            raise ValueError("the answer's headers are too long")
-        self.headers.append((name, value))
+        if not self._has_head:
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
@@ -211,7 +209,6 @@ class Wire(asyncio.Protocol):
             self.headers = []
             return
         self._has_head = True
-        self._keeps_alive = self._parser.should_keep_alive()  # once the message is complete, it always says no
         bodyless = self.status in (204, 304)
         self._framed = bodyless or any(name.lower() in _FRAMED for name, _ in self.headers)
 
