@@ -18,17 +18,8 @@ RULE: dict[str, Any] = {
     "type": "and",
     "rules": [
         {"type": "lifecycle", "states": ["lapsed", "lost"]},
-        {
-            "type": "or",
-            "rules": [
-                {"type": "value_group", "groups": ["valuable_lapsing"]},
-                {
-                    "type": "purchase_sum",
-                    "op": "ge",
-                    "amount": {"amount": "100.00", "currency": CURRENCY},
-                },
-            ],
-        },
+        {"type": "value", "dimension": "monetary", "op": "ge", "value": 4},
+        {"type": "purchase_sum", "op": "ge", "amount": {"amount": "150.00", "currency": CURRENCY}},
     ],
 }
 

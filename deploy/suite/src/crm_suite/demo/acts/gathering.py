@@ -90,8 +90,8 @@ def purchase(one: Purchase) -> dict[str, Any]:
         "customer_external_id": f"cdnow-{one.customer:05d}",
         "source": SOURCE,
         "external_id": one.reference,
-        # The log knows days only; noon keeps the day the same in every time zone of the story.
-        "occurred_at": datetime.combine(one.day, time(12), UTC).isoformat(),
+        # The log knows days only. Midnight: whether 180 days have passed must not depend on the hour of the demo.
+        "occurred_at": datetime.combine(one.day, time(), UTC).isoformat(),
         "amount": {"amount": str(one.amount), "currency": CURRENCY},
         "quantity": str(one.quantity),
     }
