@@ -108,34 +108,26 @@ async def move_to(
         if state is not AgentState.OFFLINE:
             await heartbeat(tx, Viewer.system(tx.tenant), current.id, lease, now=now)
         return current
-    arrives = current.state is AgentState.OFFLINE
-    until = None
-    if arrives:
+    until = current.presence_until
+    if current.state is AgentState.OFFLINE:
         until = now + lease
         await schedule(tx, PRESENCE, key=str(current.id), due_at=until)
     becomes_free = state is AgentState.AVAILABLE and current.state in (AgentState.OFFLINE, AgentState.BREAK)
-    await store.set_state(
-        tx,
-        current,
-        state,
-        reason=reason,
-        now=now,
-        idle_since=now if becomes_free else None,
-        presence_until=until,
-    )
-    tx.emit(
-        AgentStateChanged(agent=current.id, state=state, previous=current.state, reason=reason, at=now),
-        aggregate_id=current.id,
-    )
-    await note(tx, Subject.AGENT, [current.id])
-    return replace(
+    moved = replace(
         current,
         state=state,
         reason=reason,
         state_since=now,
         idle_since=now if becomes_free else current.idle_since,
-        presence_until=until or current.presence_until,
+        presence_until=until,
     )
+    await store.set_state(tx, moved)
+    tx.emit(
+        AgentStateChanged(agent=moved.id, state=state, previous=current.state, reason=reason, at=now),
+        aggregate_id=moved.id,
+    )
+    await note(tx, Subject.AGENT, [moved.id])
+    return moved
 
 
 async def heartbeat(tx: Tx, viewer: Viewer, agent_id: UUID, lease: timedelta, *, now: datetime) -> datetime:

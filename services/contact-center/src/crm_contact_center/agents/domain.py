@@ -12,6 +12,8 @@ MAX_LEVEL = 10
 FULL = 100
 """The capacity of one person, in units."""
 DEFAULT_COSTS: Mapping[str, int] = {"voice": 100, "callback": 100, "chat": 20, "sms": 20, "email": 10, "web_form": 10}
+USER_ROLE = "agent"
+"""Users of the suite with this role are agents."""
 DEFAULT_LEASE = timedelta(seconds=60)
 """How long an agent counts as present without a sign of life."""
 

@@ -53,8 +53,8 @@ _STATE = (
         state=bindparam("s"),
         reason=bindparam("r"),
         state_since=bindparam("at"),
-        idle_since=func.coalesce(bindparam("idle", type_=_a.idle_since.type), _a.idle_since),
-        presence_until=func.coalesce(bindparam("until", type_=_a.presence_until.type), _a.presence_until),
+        idle_since=bindparam("idle"),
+        presence_until=bindparam("until"),
     )
 )
 _LOG = insert(agent_state_log).values(
@@ -173,30 +173,28 @@ async def put_skills(tx: Tx, agent_id: UUID, skills: Mapping[str, int]) -> None:
     )
 
 
-async def set_state(  # noqa: PLR0913 # all but the subject are named
-    tx: Tx,
-    changed: Agent,
-    state: AgentState,
-    *,
-    reason: str | None,
-    now: datetime,
-    idle_since: datetime | None = None,
-    presence_until: datetime | None = None,
-) -> None:
-    """Move an agent to another state, and log it."""
+async def set_state(tx: Tx, moved: Agent) -> None:
+    """Keep the state that an agent has moved to, and log it."""
     await tx.run(
         _STATE,
-        {"i": changed.id, "s": state.value, "r": reason, "at": now, "idle": idle_since, "until": presence_until},
+        {
+            "i": moved.id,
+            "s": moved.state.value,
+            "r": moved.reason,
+            "at": moved.state_since,
+            "idle": moved.idle_since,
+            "until": moved.presence_until,
+        },
     )
     await tx.run(
         _LOG,
         {
             "tenant_id": tx.tenant,
             "id": new_id(),
-            "agent_id": changed.id,
-            "state": state.value,
-            "reason": reason,
-            "at": now,
+            "agent_id": moved.id,
+            "state": moved.state.value,
+            "reason": moved.reason,
+            "at": moved.state_since,
         },
     )
 

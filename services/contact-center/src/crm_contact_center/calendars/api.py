@@ -30,8 +30,7 @@ async def replace(
     return await call.write(
         commands.change_calendar,
         calendar_id,
-        body.name,
-        body.to_domain(),
+        (body.name, body.to_domain()),
         expected=call.if_match(),
         answer=CalendarRead.of,
     )

@@ -25,8 +25,8 @@ async def create_calendar(tx: Tx, viewer: Viewer, name: str, hours: Calendar, *,
     return made
 
 
-async def change_calendar(  # noqa: PLR0913 # all but the subject are named
-    tx: Tx, viewer: Viewer, calendar_id: UUID, name: str, hours: Calendar, *, expected: int | None, now: datetime
+async def change_calendar(
+    tx: Tx, viewer: Viewer, calendar_id: UUID, changes: tuple[str, Calendar], *, expected: int | None, now: datetime
 ) -> NamedCalendar:
     """A new version; what was promised under the old one stays promised.
 
@@ -35,6 +35,7 @@ async def change_calendar(  # noqa: PLR0913 # all but the subject are named
         PreconditionFailed: it has changed since the sender saw it.
         Invalid: zone or windows make no sense.
     """
+    name, hours = changes
     validate(hours)
     current = await store.lock(tx, calendar_id)
     if current is None:

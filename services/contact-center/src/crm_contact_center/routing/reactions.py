@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from crm_contact_center.agents import store as agents
-from crm_contact_center.agents.reactions import ROLE, UserKnown
+from crm_contact_center.agents.domain import USER_ROLE
 from crm_contact_center.interactions import store as interactions
 from crm_contact_center.routing.commands import presence
 from crm_contact_center.routing.store import reservations
@@ -16,14 +16,20 @@ from crm_shared.tenancy import Viewer
 REACTIONS = Reactions()
 
 
+class UserRoles(Fact):
+    """What we read of a user who has changed."""
+
+    roles: tuple[str, ...] = ()
+
+
 class Nothing(Fact):
     """An event whose type says it all."""
 
 
-@REACTIONS.on("crm.user.changed.v1", UserKnown)
-async def user_changed(tx: Tx, event: Received[UserKnown], *, now: datetime) -> None:
+@REACTIONS.on("crm.user.changed.v1", UserRoles)
+async def user_changed(tx: Tx, event: Received[UserRoles], *, now: datetime) -> None:
     """A user who is an agent no longer leaves the desk."""
-    if ROLE not in event.data.roles:
+    if USER_ROLE not in event.data.roles:
         await _retire(tx, event.aggregate_id, now)
 
 

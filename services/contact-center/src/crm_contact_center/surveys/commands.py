@@ -24,7 +24,7 @@ from crm_contact_center.surveys.domain import (
 )
 from crm_contact_center.surveys.events import SurveyAnswered
 from crm_contact_center.tickets import store as tickets
-from crm_contact_center.tickets.commands.cases import NewTicket, open_ticket
+from crm_contact_center.tickets.commands.opening import NewTicket, open_ticket
 from crm_contact_center.tickets.domain.cases import TicketKind
 from crm_shared.db.pool import Tx
 from crm_shared.errors import Conflict, Invalid, NotFound, PreconditionFailed

@@ -6,7 +6,7 @@ from fastapi import Query, Response
 
 from crm_contact_center.references import PolicyId, TicketId
 from crm_contact_center.tickets import queries, store
-from crm_contact_center.tickets.commands import cases, policies
+from crm_contact_center.tickets.commands import cases, opening, policies
 from crm_contact_center.tickets.schemas import (
     SlaPolicyCreate,
     SlaPolicyFilter,
@@ -40,7 +40,7 @@ Reader = Annotated[Call, needs("tickets:read")]
 @router.post("", status_code=201, response_model=TicketRead)
 async def open(body: TicketCreate, call: Writer) -> Response:
     """A customer has a matter with us: it gets a number, and its clocks begin to run."""
-    return await call.write(cases.open_ticket, body.to_domain(), answer=TicketRead.of)
+    return await call.write(opening.open_ticket, body.to_domain(), answer=TicketRead.of)
 
 
 @router.get("", response_model=TicketPage)

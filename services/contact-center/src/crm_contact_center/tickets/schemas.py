@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from crm_contact_center.interactions.domain import InteractionChannel
 from crm_contact_center.references import AgentId, CalendarId, CustomerId, InteractionId, PolicyId, TicketId
-from crm_contact_center.tickets.commands.cases import NewTicket
+from crm_contact_center.tickets.commands.opening import NewTicket
 from crm_contact_center.tickets.domain.cases import (
     PENDING,
     Happening,

@@ -32,9 +32,7 @@ async def set_state(
     return await call.write(
         presence.set_state,
         agent_id,
-        body.state,
-        reason=body.reason,
-        lease=timedelta(seconds=body.lease_s),
+        presence.Wanted(body.state, body.reason, timedelta(seconds=body.lease_s)),
         answer=AgentRead.of,
     )
 

@@ -71,7 +71,8 @@ async def reject(tx: Tx, viewer: Viewer, reservation_id: UUID, reason: str | Non
     visit = await visits.lock_live(tx, current.id)
     if asked.state is not ReservationState.PENDING or visit is None:
         raise await _too_late(tx, reservation_id, now)
-    if not await reservations.move(tx, asked, ReservationState.REJECTED, reason=reason or "rejected", closed_at=now):
+    rejected = replace(asked, state=ReservationState.REJECTED, reason=reason or "rejected", closed_at=now)
+    if not await reservations.move(tx, asked, rejected):
         raise await _too_late(tx, reservation_id, now)
     queue = await queues.get(tx, asked.queue_id)
     pause_s = queue.reject_pause_s if queue else 0
@@ -188,7 +189,7 @@ async def wrap_up_over(tx: Tx, reservation_id: UUID, *, now: datetime) -> None:
 
 async def close(tx: Tx, current: Interaction, wrapping: Reservation, *, actor: str, now: datetime) -> None:
     """End a wrap-up: the interaction's history keeps how long it took."""
-    await reservations.move(tx, wrapping, ReservationState.COMPLETED, closed_at=now)
+    await reservations.move(tx, wrapping, replace(wrapping, state=ReservationState.COMPLETED, closed_at=now))
     since = wrapping.ended_at or now
     body = {
         "queue": public_id("que", wrapping.queue_id),
@@ -212,16 +213,13 @@ async def _finish_leg(
     apart, leg = await interactions.disconnect(tx, current, reason, now=now)
     if talked is None or leg is None:
         return apart, None
-    hold_s = leg.hold_s
+    ended = replace(talked, reason=reason, ended_at=now, hold_s=leg.hold_s)
     if talked.wrap_up_s:
-        await reservations.move(tx, talked, ReservationState.WRAPPING, reason=reason, ended_at=now, hold_s=hold_s)
-        due_at = now + timedelta(seconds=talked.wrap_up_s)
-        await schedule(tx, WRAP_UP, key=str(talked.id), due_at=due_at)
+        await reservations.move(tx, talked, replace(ended, state=ReservationState.WRAPPING))
+        await schedule(tx, WRAP_UP, key=str(talked.id), due_at=now + timedelta(seconds=talked.wrap_up_s))
         await begin_wrapping(tx, talked, now=now)
     else:
-        await reservations.move(
-            tx, talked, ReservationState.COMPLETED, reason=reason, ended_at=now, closed_at=now, hold_s=hold_s
-        )
+        await reservations.move(tx, talked, replace(ended, state=ReservationState.COMPLETED, closed_at=now))
         await give_back(tx, talked, now=now)
     return apart, part_of(talked, leg, now)
 

@@ -98,7 +98,8 @@ async def leave_queue(tx: Tx, current: Interaction, how: VisitState, *, now: dat
     await note(tx, Subject.VISIT, [visit.id])
     pending = await reservations.lock_live_of_interaction(tx, current.id)
     if pending is not None:
-        await reservations.move(tx, pending, ReservationState.CANCELED, reason="customer_left", closed_at=now)
+        canceled = replace(pending, state=ReservationState.CANCELED, reason="customer_left", closed_at=now)
+        await reservations.move(tx, pending, canceled)
         await give_back(tx, pending, now=now)
     return visit
 

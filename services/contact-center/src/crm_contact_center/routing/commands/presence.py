@@ -1,6 +1,6 @@
 """Agents who go, whether they say so or just vanish; whoever they were to talk to waits on at the old place."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -22,22 +22,23 @@ from crm_shared.errors import Conflict
 from crm_shared.tenancy import Viewer
 
 
-async def set_state(  # noqa: PLR0913 # all but the subject are named
-    tx: Tx,
-    viewer: Viewer,
-    agent_id: UUID,
-    state: AgentState,
-    *,
-    reason: str | None,
-    lease: timedelta,
-    now: datetime,
-) -> Agent:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an agent wants to do now, why, and how long they count as present without a sign of life."""
+
+    state: AgentState
+    reason: str | None
+    lease: timedelta
+
+
+async def set_state(tx: Tx, viewer: Viewer, agent_id: UUID, wanted: Wanted, *, now: datetime) -> Agent:
     """An agent comes, pauses or goes. An offer in progress is taken back; a conversation must be ended first.
 
     Raises:
         NotFound: there is no such agent.
         Conflict: they have left for good, or want to go while talking to somebody.
     """
+    state = wanted.state
     held = await reservations.live_of_agent(tx, agent_id)
     if state is not AgentState.AVAILABLE:
         for one in held:
@@ -53,7 +54,7 @@ async def set_state(  # noqa: PLR0913 # all but the subject are named
     check_state(current, state)
     if state is AgentState.AVAILABLE and current.state is AgentState.WRAPPING:
         raise Conflict("Complete the wrap-up first.", code="agent_wrapping")
-    moved = await agents.move_to(tx, current, state, now=now, reason=reason, lease=lease)
+    moved = await agents.move_to(tx, current, state, now=now, reason=wanted.reason, lease=wanted.lease)
     if state is AgentState.OFFLINE:
         await unschedule(tx, PRESENCE, key=str(agent_id))
     return moved
@@ -104,7 +105,7 @@ async def drop_all(tx: Tx, agent_id: UUID, *, now: datetime) -> None:
 async def withdraw(tx: Tx, seen: Reservation, *, reason: str, now: datetime) -> None:
     """Take an offer back: the same visit goes on, at its place."""
     visit = (await visits.lock_many(tx, [seen.visit_id])).get(seen.visit_id)
-    if not await reservations.move(tx, seen, ReservationState.RESCINDED, reason=reason, closed_at=now):
+    if not await reservations.move(tx, seen, _closed(seen, ReservationState.RESCINDED, reason, now)):
         return
     await agents.locked(tx, seen.agent_id)
     await agent_store.release(tx, seen.agent_id, units=seen.cost, at=now)
@@ -125,15 +126,8 @@ async def _requeue(tx: Tx, seen: Reservation, *, now: datetime) -> None:
     ):
         return
     apart, leg = await interactions.disconnect(tx, current, "agent_lost", now=now)
-    await reservations.move(
-        tx,
-        talked,
-        ReservationState.CANCELED,
-        reason="agent_lost",
-        ended_at=now,
-        closed_at=now,
-        hold_s=leg.hold_s if leg else 0,
-    )
+    lost = _closed(talked, ReservationState.CANCELED, "agent_lost", now)
+    await reservations.move(tx, talked, replace(lost, ended_at=now, hold_s=leg.hold_s if leg else 0))
     await agents.locked(tx, talked.agent_id)
     await agent_store.release(tx, talked.agent_id, units=talked.cost, at=now)
     before = await visits.get(tx, talked.visit_id)
@@ -155,3 +149,7 @@ async def _stop_wrapping(tx: Tx, seen: Reservation, *, now: datetime) -> None:
     if wrapping is not None and wrapping.state is ReservationState.WRAPPING:
         await close(tx, current, wrapping, actor="system", now=now)
         await unschedule(tx, WRAP_UP, key=str(seen.id))
+
+
+def _closed(seen: Reservation, state: ReservationState, reason: str, now: datetime) -> Reservation:
+    return replace(seen, state=state, reason=reason, closed_at=now)

@@ -48,10 +48,10 @@ _MOVE = (
     .where(_r.id == bindparam("i"), any_param(_r.state, "from_states"))
     .values(
         state=bindparam("s"),
-        reason=func.coalesce(bindparam("why", type_=_r.reason.type), _r.reason),
-        ended_at=func.coalesce(_r.ended_at, bindparam("ended", type_=_r.ended_at.type)),
-        closed_at=func.coalesce(_r.closed_at, bindparam("closed", type_=_r.closed_at.type)),
-        hold_s=_r.hold_s + bindparam("hold", type_=_r.hold_s.type),
+        reason=bindparam("why"),
+        ended_at=bindparam("ended"),
+        closed_at=bindparam("closed"),
+        hold_s=bindparam("hold"),
         version=_r.version + 1,
     )
 )
@@ -144,25 +144,16 @@ async def mark_accepted(tx: Tx, reservation_id: UUID, at: datetime) -> bool:
     return await tx.run(_ACCEPT, {"i": reservation_id, "at": at}) > 0
 
 
-async def move(  # noqa: PLR0913 # all but the subject are named
-    tx: Tx,
-    current: Reservation,
-    to: ReservationState,
-    *,
-    reason: str | None = None,
-    ended_at: datetime | None = None,
-    closed_at: datetime | None = None,
-    hold_s: int = 0,
-) -> bool:
-    """Move a reservation on if it is still in the state that was seen."""
+async def move(tx: Tx, seen: Reservation, moved: Reservation) -> bool:
+    """Move a reservation on if it is still in the state that was seen; says whether it was."""
     params = {
-        "i": current.id,
-        "from_states": [current.state.value],
-        "s": to.value,
-        "why": reason,
-        "ended": ended_at,
-        "closed": closed_at,
-        "hold": hold_s,
+        "i": seen.id,
+        "from_states": [seen.state.value],
+        "s": moved.state.value,
+        "why": moved.reason,
+        "ended": moved.ended_at,
+        "closed": moved.closed_at,
+        "hold": moved.hold_s,
     }
     return await tx.run(_MOVE, params) > 0
 
