@@ -378,6 +378,7 @@ async def test_an_upstream_that_is_down_is_503_with_a_hint(open_house):
     async with open_house() as house:
         lane = house.gateway.lanes["customer"]
         lane.upstream = HttpUpstream("http://127.0.0.1:1")
+        house.stack.push_async_callback(lane.upstream.close)
         async with house.http() as http:
             got = await http.get("/v1/things")
         assert (got.status_code, got.json()["code"], got.headers["retry-after"]) == (503, "upstream_unreachable", "1")

@@ -211,8 +211,10 @@ async def test_an_answer_may_come_before_all_has_been_said_and_stops_the_saying(
 
 
 async def test_nobody_there_is_unreachable():
+    client = HttpUpstream("http://127.0.0.1:1")
     with pytest.raises(Unreachable):
-        await ask(HttpUpstream("http://127.0.0.1:1"))
+        await ask(client)
+    await client.close()
 
 
 async def test_a_connection_that_the_upstream_has_closed_meanwhile_is_not_used():
