@@ -111,7 +111,7 @@ class TestBadInput:
             ("/v1/agents", {"name": "A", "skills": {"Not A Slug": 1}}, None),
             ("/v1/calendars", {"name": "c", "zone": "Mars/Olympus", "weekly": {}}, "/zone"),
             ("/v1/tickets", {"kind": "riddle"}, "/kind"),
-            ("/v1/surveys", {"name": "s", "kind": "csat", "question": "q", "low_at": 9}, "/score"),
+            ("/v1/surveys", {"name": "s", "kind": "csat", "question": "q", "low_at": 9}, "/low_at"),
         ],
     )
     async def test_names_the_field(self, floor: Any, path: str, body: dict[str, Any], pointer: str | None) -> None:

@@ -73,7 +73,7 @@ async def create_survey(tx: Tx, viewer: Viewer, data: NewSurvey, *, now: datetim
     fields: dict[str, Any] = {name: getattr(data, name) for name in NewSurvey.__dataclass_fields__}
     made = Survey(id=new_id(), active=True, version=1, created_at=now, **fields)
     if made.low_at is not None:
-        check_score(made.kind, made.low_at)
+        check_score(made.kind, made.low_at, "/low_at")
     await store.insert_survey(tx, made)
     return made
 
@@ -94,7 +94,7 @@ async def change_survey(
         raise PreconditionFailed("The survey has changed; read it again and repeat your change.")
     changed = replace(current, **changes, version=current.version + 1)
     if changed.low_at is not None:
-        check_score(changed.kind, changed.low_at)
+        check_score(changed.kind, changed.low_at, "/low_at")
     await store.save(tx, changed)
     return changed
 

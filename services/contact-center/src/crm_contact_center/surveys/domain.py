@@ -111,7 +111,7 @@ class Results:
         return 100 * (self.promoters - self.detractors) / self.answered if self.answered else None
 
 
-def check_score(kind: SurveyKind, score: int) -> None:
+def check_score(kind: SurveyKind, score: int, pointer: str = "/score") -> None:
     """Refuses a score off the scale.
 
     Raises:
@@ -119,7 +119,7 @@ def check_score(kind: SurveyKind, score: int) -> None:
     """
     low, high = SCALES[kind]
     if not low <= score <= high:
-        raise Invalid.field("/score", f"A {kind} score is {low} to {high}.", code="score_out_of_range")
+        raise Invalid.field(pointer, f"A {kind} score is {low} to {high}.", code="score_out_of_range")
 
 
 def check_answerable(invitation: Invitation, now: datetime) -> None:
