@@ -9,6 +9,8 @@ from crm_customer.consent import api as consent
 from crm_customer.consent.events import ConsentChanged
 from crm_customer.consent.reactions import REACTIONS as CONSENT_REACTIONS
 from crm_customer.consent.timers import TIMERS as CONSENT_TIMERS
+from crm_customer.erasure import api as erasure
+from crm_customer.erasure.events import CustomerErased
 from crm_customer.lifecycle import api as lifecycle
 from crm_customer.lifecycle.events import LifecycleChanged
 from crm_customer.lifecycle.jobs import JOBS as LIFECYCLE_JOBS
@@ -88,5 +90,6 @@ SERVICE = Service(
             jobs=TRANSFER_JOBS,
             events=[CustomerSnapshot],
         ),
+        Slice("erasure", routers=[erasure.router], events=[CustomerErased]),
     ],
 )

@@ -7,7 +7,7 @@ from fastapi import Response
 from crm_customer.fields import CustomerId
 from crm_customer.merging import commands
 from crm_customer.merging.schemas import MergeIn, UnmergeIn
-from crm_customer.parties.schemas import CustomerRead
+from crm_customer.parties.schemas.records import CustomerRead
 from crm_shared.http.call import Call, needs
 from crm_shared.http.router import Router
 

@@ -13,20 +13,17 @@ from crm_customer.parties.commands import batches, records
 from crm_customer.parties.commands.records import Upserted
 from crm_customer.parties.domain import Customer, Registration
 from crm_customer.parties.normalising import NotReachable, normalised
-from crm_customer.parties.schemas import (
+from crm_customer.parties.schemas.lists import (
     AuditPage,
     AuditRead,
     CustomerBulk,
-    CustomerCreate,
     CustomerFilter,
     CustomerOutcomes,
     CustomerPage,
-    CustomerPut,
-    CustomerRead,
     CustomerSearch,
-    CustomerUpdate,
     Verification,
 )
+from crm_customer.parties.schemas.records import CustomerCreate, CustomerPut, CustomerRead, CustomerUpdate
 from crm_customer.parties.store import reading
 from crm_customer.parties.store.rows import AuditEntry
 from crm_shared.db.pool import Tx

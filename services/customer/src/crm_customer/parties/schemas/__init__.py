@@ -1,0 +1,1 @@
+"""Customers as clients send and see them."""
