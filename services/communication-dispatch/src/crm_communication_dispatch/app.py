@@ -33,8 +33,8 @@ SERVICE = Service(
     metadata=metadata,
     slices=[
         Slice("customers", projections=CUSTOMER_COPIES),
-        Slice("templates", [templates.router]),
         Slice("providers", [providers.router]),
+        Slice("templates", [templates.router]),
         Slice("governance", [governance.policy_router, governance.router]),
         Slice(
             "messages",

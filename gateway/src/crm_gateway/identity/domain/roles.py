@@ -109,7 +109,7 @@ GRANTS: dict[Role, frozenset[str]] = {
 }
 
 _PERSONNEL = frozenset({"identity:read", "identity:write", "identity:admin"})
-ADMIN_ONLY = _PERSONNEL | {"customers:admin"}
+ADMIN_ONLY = _PERSONNEL | {"customers:admin", "customers:erase"}
 """Scopes that no other role shall hold: people and keys, and the rules by which all customers are rated."""
 
 
