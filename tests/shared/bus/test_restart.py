@@ -11,8 +11,8 @@ import pytest
 
 from crm_shared.bus.port import BusError, BusUnavailable, Record, open_bus
 from crm_shared.db.embedded import EmbeddedPostgres
+from crm_shared.testing.broker import Broker
 from crm_shared.testing.bus import until
-from crm_shared.testing.kafka import Broker
 
 from .conftest import ADAPTERS, KAFKA_SESSION_S, Names
 
