@@ -22,7 +22,7 @@ from crm_shared.ids import public_id
 from crm_shared.money import Money
 from crm_shared.testing.kit import ServiceKit
 
-PEOPLE = 3_000
+PEOPLE = 2_000
 
 
 def registration(n: int) -> Registration:

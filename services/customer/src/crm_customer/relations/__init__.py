@@ -1,1 +1,0 @@
-"""Who is what to whom: typed, dated relations between parties."""
