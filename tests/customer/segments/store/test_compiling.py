@@ -35,6 +35,7 @@ from crm_shared.money import Money
 from crm_shared.testing.kit import ServiceKit
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+PEOPLE = 60
 SEGMENTS = [UUID(int=n + 1) for n in range(2)]
 CUSTOM = {
     "tier": AttributeType.NUMBER,
@@ -86,8 +87,8 @@ async def world(kit: ServiceKit) -> World:
     async with kit.transaction(tenant) as tx:
         for name, kind in CUSTOM.items():
             await attributes.define(tx, viewer, attributes.Define(name, kind, name, ()), now=NOW)
-        profiles = [person(n) for n in range(60)]
-        days = [NOW - timedelta(days=n * 7) for n in range(60)]
+        profiles = [person(n) for n in range(PEOPLE)]
+        days = [NOW - timedelta(days=n * 7) for n in range(PEOPLE)]
         made = await batches.upsert_many(
             tx, viewer, [Registration(p, day) for (p, _), day in zip(profiles, days, strict=True)], now=NOW
         )
@@ -245,28 +246,42 @@ RULES = st.recursive(
 )
 
 
+PLACES = st.integers(0, PEOPLE - 1)
+
+
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(rule=RULES, days_back=st.sampled_from([0, 0, 45]), data=st.data())
+@given(
+    rule=RULES,
+    days_back=st.sampled_from([0, 0, 45]),
+    scoped=st.sampled_from(["all", "some", "stretch"]),
+    places=st.lists(PLACES, min_size=2, max_size=9),
+)
 async def test_sql_finds_whom_the_evaluator_finds(
-    kit: ServiceKit, world: World, rule: dict[str, Any], days_back: int, data: st.DataObject
+    kit: ServiceKit, world: World, rule: dict[str, Any], days_back: int, scoped: str, places: list[int]
 ) -> None:
     as_of = NOW - timedelta(days=days_back)
     ids = sorted(known.id for known in world.people)
-    asked = data.draw(st.lists(st.sampled_from(ids), max_size=9))
-    low, high = sorted(data.draw(st.tuples(st.sampled_from(ids), st.sampled_from(ids))))
-    scope, within = data.draw(
-        st.sampled_from(
-            [
-                (Scope(), set(ids)),
-                (Scope(ids=asked), set(asked)),
-                (Scope(after=low, upto=high), {each for each in ids if low < each <= high}),
-            ]
-        )
-    )
+    asked = [ids[place] for place in places]
+    low, high = min(asked), max(asked)
+    scope, within = {
+        "all": (Scope(), set(ids)),
+        "some": (Scope(ids=asked), set(asked)),
+        "stretch": (Scope(after=low, upto=high), {each for each in ids if low < each <= high}),
+    }[scoped]
     async with kit.transaction(world.tenant) as tx:
         tree = parse(rule, await custom_types(tx))
         expected = {known.id for known in world.people if holds(tree, known, as_of)}
         assert await store.matching(tx, tree, as_of, scope) == expected & within
+
+
+@pytest.mark.parametrize("field", ["completeness", "display_name", "registered_on"])
+async def test_what_is_true_of_everybody_still_stays_within_the_tenant(
+    kit: ServiceKit, world: World, field: str
+) -> None:
+    everybody = {"type": "attribute", "field": field, "op": "is_set"}
+    async with kit.transaction(world.tenant) as tx:
+        for rule, count in ((everybody, PEOPLE), ({"type": "not", "rule": everybody}, 0)):
+            assert len(await store.matching(tx, parse(rule, {}), NOW, Scope())) == count
 
 
 async def test_a_manual_list_finds_those_on_it(kit: ServiceKit, world: World) -> None:

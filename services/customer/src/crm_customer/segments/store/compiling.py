@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     Date,
     Numeric,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     cast,
     false,
     func,
+    literal_column,
     not_,
     or_,
     select,
@@ -62,6 +64,8 @@ from crm_shared.db.statements import any_of
 Condition = ColumnElement[bool]
 c, f, s = customer.c, money_fact.c, consent_state.c
 
+# Not `true()`: SQLAlchemy would fold `NOT true AND tenant_id = …` to `false`, and the tenant's predicate would be gone.
+_ALWAYS: ColumnElement[bool] = literal_column("true", Boolean())
 _PREDICATES: Mapping[Op, Callable[[Any, Any], Any]] = {
     Op.EQ: operator.eq,
     Op.NE: operator.ne,
@@ -213,11 +217,11 @@ def _column(rule: Attribute) -> tuple[ColumnElement[Any], Condition]:
         return _custom(rule)
     match rule.field:
         case "display_name":
-            return c.name_folded, true()
+            return c.name_folded, _ALWAYS
         case "registered_on":
-            return cast(func.timezone("UTC", c.registered_at), Date()), true()
+            return cast(func.timezone("UTC", c.registered_at), Date()), _ALWAYS
         case "completeness":
-            return cast(c.completeness, Numeric()), true()
+            return cast(c.completeness, Numeric()), _ALWAYS
         case _:
             column = c[rule.field]
             return column, column.is_not(None)
