@@ -1,11 +1,14 @@
 """A whole suite as a person starts it: the command, in a process of its own, on data of its own."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,9 +74,23 @@ def wait_until_up(folder: Path, process: subprocess.Popen[bytes]) -> RunningSuit
     raise AssertionError(f"not up within {UP_WITHIN_S} s:\n{suite.text()}")
 
 
+@contextmanager
+def _short_lived() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="crm-journey-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Not pytest's own folder: that one is closed to the user that PostgreSQL runs as when we are root."""
+    with _short_lived() as made:
+        yield made
+
+
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuite]:
-    folder = tmp_path_factory.mktemp("suite")
-    running = wait_until_up(folder, start_suite(folder))
-    yield running
-    running.stop()
+def suite() -> Iterator[RunningSuite]:
+    with _short_lived() as made:
+        running = wait_until_up(made, start_suite(made))
+        yield running
+        running.stop()

@@ -3,7 +3,6 @@ needs by the environment and by nothing else."""
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -16,11 +15,12 @@ import httpx
 import orjson
 
 from crm_shared.http.auth import TokenSigner
-from crm_shared.testing.kafka import free_port, stop_process
+from crm_shared.testing.broker import free_port
 from crm_suite.allinone.databases import Server, make_databases
 from crm_suite.topology import GATEWAY, NAMES
 
 _READY_WITHIN_S = 60.0
+_STOP_WITHIN_S = 30.0
 _MIGRATE_AT_ONCE = 2
 
 
@@ -32,29 +32,30 @@ class Processes:
     environments: dict[str, dict[str, str]]
     url: str
     ports: dict[str, int]
-    pids: dict[str, int] = field(default_factory=dict[str, int])
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict[str, "subprocess.Popen[bytes]"])
 
     def start(self, service: str, part: str) -> None:
         with self._log(service, part).open("ab") as log:
-            process = subprocess.Popen(
+            self.running[f"{service} {part}"] = subprocess.Popen(
                 [sys.executable, "-m", NAMES[service], part],
                 env=self.environments[service],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
-        self.pids[f"{service} {part}"] = process.pid
 
     def kill(self, service: str, part: str) -> None:
         """End it as a crash would."""
-        pid = self.pids.pop(f"{service} {part}")
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        process = self.running.pop(f"{service} {part}")
+        process.kill()
+        process.wait()
 
     def stop(self) -> None:
-        for pid in self.pids.values():
-            stop_process(pid)
-        self.pids.clear()
+        for process in self.running.values():
+            process.terminate()
+        for process in self.running.values():
+            process.wait(_STOP_WITHIN_S)
+        self.running.clear()
 
     async def ready(self) -> None:
         async with httpx.AsyncClient(timeout=2) as client:

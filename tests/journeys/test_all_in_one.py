@@ -52,35 +52,35 @@ def test_documents_and_the_mail_page_answer(suite: RunningSuite) -> None:
         assert httpx.get(url, timeout=10).status_code == 200, url
 
 
-def test_a_second_start_says_so_and_leaves_the_first_alone(suite: RunningSuite, tmp_path: Path) -> None:
-    second = start_suite(tmp_path, CRM_HOME=str(suite.home.folder))
+def test_a_second_start_says_so_and_leaves_the_first_alone(suite: RunningSuite, folder: Path) -> None:
+    second = start_suite(folder, CRM_HOME=str(suite.home.folder))
     assert second.wait(30) == 1
-    told = (tmp_path / "printed.txt").read_text()
+    told = (folder / "printed.txt").read_text()
     assert f"process {suite.process.pid}" in told
     assert "CRM_HOME=" in told
     assert "Traceback" not in told
     assert ask(suite, "/v1/me").status_code == 200
 
 
-def test_a_taken_port_is_said_in_a_sentence(suite: RunningSuite, tmp_path: Path) -> None:
+def test_a_taken_port_is_said_in_a_sentence(suite: RunningSuite, folder: Path) -> None:
     port = suite.facts["url"].rpartition(":")[2]
-    other = start_suite(tmp_path, PORT=port)
+    other = start_suite(folder, PORT=port)
     assert other.wait(30) == 1
-    told = (tmp_path / "printed.txt").read_text()
+    told = (folder / "printed.txt").read_text()
     assert f"Port {port} (the gateway) is taken" in told
     assert "PORT=" in told
     assert "Traceback" not in told
 
 
-def test_a_senseless_port_is_said_in_a_sentence(tmp_path: Path) -> None:
-    other = start_suite(tmp_path, PORT="eighty")
+def test_a_senseless_port_is_said_in_a_sentence(folder: Path) -> None:
+    other = start_suite(folder, PORT="eighty")
     assert other.wait(30) == 1
-    assert "PORT=eighty is no port" in (tmp_path / "printed.txt").read_text()
+    assert "PORT=eighty is no port" in (folder / "printed.txt").read_text()
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_stopping_leaves_nothing_behind(tmp_path: Path, sign: signal.Signals) -> None:
-    suite = wait_until_up(tmp_path, start_suite(tmp_path))
+def test_stopping_leaves_nothing_behind(folder: Path, sign: signal.Signals) -> None:
+    suite = wait_until_up(folder, start_suite(folder))
     family = suite.family()
     assert any("postgres" in process.name() for process in family)
     assert suite.stop(sign) == 0
@@ -91,9 +91,9 @@ def test_stopping_leaves_nothing_behind(tmp_path: Path, sign: signal.Signals) ->
     assert f"{sign.name}: stopping" in suite.text()
 
 
-def test_a_signal_during_the_start_stops_what_was_started(tmp_path: Path) -> None:
-    process = start_suite(tmp_path)
-    home = Home(tmp_path / "home")
+def test_a_signal_during_the_start_stops_what_was_started(folder: Path) -> None:
+    process = start_suite(folder)
+    home = Home(folder / "home")
     deadline = time.monotonic() + 30
     while not (home.postgres / "postmaster.pid").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -104,13 +104,13 @@ def test_a_signal_during_the_start_stops_what_was_started(tmp_path: Path) -> Non
     assert alive == []
 
 
-def test_after_a_kill_the_data_and_the_keys_are_there(tmp_path: Path) -> None:
-    suite = wait_until_up(tmp_path, start_suite(tmp_path))
+def test_after_a_kill_the_data_and_the_keys_are_there(folder: Path) -> None:
+    suite = wait_until_up(folder, start_suite(folder))
     before = suite.facts
     made = pasted(suite, "application/json")
     assert isinstance(made, dict)
     suite.stop(signal.SIGKILL)
-    again = wait_until_up(tmp_path, start_suite(tmp_path))
+    again = wait_until_up(folder, start_suite(folder))
     try:
         assert again.facts["access"] == before["access"]
         assert ask(again, f"/v1/customers/{made['id']}").json()["display_name"] == "Grace Hopper"
@@ -119,14 +119,18 @@ def test_after_a_kill_the_data_and_the_keys_are_there(tmp_path: Path) -> None:
         again.stop()
 
 
-def test_a_cold_start_is_within_its_bar(tmp_path: Path) -> None:
+def test_a_cold_start_is_within_its_bar(folder: Path) -> None:
     """The bar is 10 s from the command to the first answered request on an idle machine; a busy one gets more."""
     started = time.monotonic()
-    suite = wait_until_up(tmp_path, start_suite(tmp_path))
+    suite = wait_until_up(folder, start_suite(folder))
     assert ask(suite, "/v1/me").status_code == 200
     seconds = time.monotonic() - started
-    memory_mb = sum(process.memory_info().rss for process in (psutil.Process(suite.process.pid),)) / 1e6
+    process = psutil.Process(suite.process.pid)
+    memory_mb, used = process.memory_info().rss / 1e6, process.cpu_times()
     busy = psutil.getloadavg()[0] / (psutil.cpu_count() or 1)
     suite.stop()
-    print(f"cold start: {seconds:.1f} s to the first answer (load per core {busy:.1f}), {memory_mb:.0f} MB resident")
+    print(
+        f"cold start: {seconds:.1f} s to the first answer with {used.user + used.system:.1f} s of a core "
+        f"(load per core {busy:.1f}); {memory_mb:.0f} MB resident without PostgreSQL"
+    )
     assert seconds < 10 * max(1.0, busy + 1)
