@@ -13,10 +13,11 @@ from datetime import timedelta
 from crm_shared.bus import metrics
 from crm_shared.bus.effects import Effects
 from crm_shared.bus.handlers import Projections, Reactions
-from crm_shared.bus.intake import PASSING, Intake
+from crm_shared.bus.intake import Intake
 from crm_shared.bus.parked_keys import ParkedKeys
 from crm_shared.bus.port import RETENTION, Bus, BusUnavailable, Delivered, Fenced, Subscription, TopicMissing
 from crm_shared.clock import Clock
+from crm_shared.db.away import PASSING
 from crm_shared.db.inbox import sweep_inbox
 from crm_shared.db.pool import Database
 from crm_shared.events import topic_of

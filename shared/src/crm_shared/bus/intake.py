@@ -10,18 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-import asyncpg
-
 from crm_shared.bus import metrics
 from crm_shared.bus.effects import Effects
 from crm_shared.bus.port import Delivered
 from crm_shared.bus.sequencing import Incoming, Plan, as_parked, plan
 from crm_shared.clock import Clock
 from crm_shared.db import inbox, parking
-from crm_shared.db.away import AWAY
+from crm_shared.db.away import PASSING
 from crm_shared.db.inbox import UNSEEN
 from crm_shared.db.pool import NO_TENANT, Database
-from crm_shared.errors import Unavailable
 from crm_shared.events import Envelope
 from crm_shared.observability.logs import logger
 
@@ -32,16 +29,6 @@ _LONGEST_PAUSE_S = 2.0
 _TENANTS_AT_ONCE = 2
 TAKE_DEADLINE_S = 20.0
 """Handlers of a batch that take longer together fail; well below what makes a group take a member for stuck."""
-
-PASSING = (
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.TooManyConnectionsError,
-    Unavailable,
-    *AWAY,
-)
-"""What may go away by itself: contention, a restarting server, a dependency that is not ready."""
 
 
 @dataclass(frozen=True, slots=True)

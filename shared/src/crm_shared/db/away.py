@@ -2,6 +2,8 @@
 
 import asyncpg
 
+from crm_shared.errors import Unavailable
+
 AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
@@ -11,3 +13,13 @@ AWAY = (
     OSError,
     TimeoutError,
 )
+
+PASSING = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.TooManyConnectionsError,
+    Unavailable,
+    *AWAY,
+)
+"""What may go away by itself: contention, a restarting server, a dependency that is not ready."""

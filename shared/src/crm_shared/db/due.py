@@ -9,11 +9,13 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from crm_shared.db.away import PASSING
 from crm_shared.db.pool import Database, Tx
 from crm_shared.db.tables import due
 from crm_shared.observability.logs import logger
 
 _log = logger("due")
+_AT_ONCE = timedelta(milliseconds=100)
 _FIRST_RETRY = timedelta(seconds=5)
 _LONGEST_RETRY = timedelta(hours=1)
 
@@ -114,7 +116,8 @@ def _nothing() -> None:
 async def run_one_due(database: Database, timers: Timers, *, now: datetime) -> bool:
     """Claim and carry out the most overdue work; says whether there was any.
 
-    A failing handler leaves its row, to be tried again after 5 seconds, then ever later up to an hour.
+    A failing handler leaves its row, to be tried again after 5 seconds (a tenth of a second where the fault will pass,
+    such as a deadlock), then ever later up to an hour.
     """
     claimed: Due | None = None
     try:
@@ -138,7 +141,8 @@ async def run_one_due(database: Database, timers: Timers, *, now: datetime) -> b
 
 
 async def _postpone(database: Database, claimed: Due, error: Exception, now: datetime) -> None:
-    wait = min(_FIRST_RETRY * 2 ** min(claimed.attempts, 20), _LONGEST_RETRY)
+    first = _AT_ONCE if isinstance(error, PASSING) else _FIRST_RETRY
+    wait = min(first * 2 ** min(claimed.attempts, 20), _LONGEST_RETRY)
     async with database.across() as tx:
         await tx.run(
             _RETRY_LATER,

@@ -1,7 +1,7 @@
 """Long jobs: an operation is a row with progress that anybody allowed can read, cancel, and find the result of.
 
 A handler works in transactions of its own and saves a checkpoint with its progress. A worker that dies leaves a lease
-that lapses; another worker goes on from the checkpoint.
+that lapses; another worker goes on from the checkpoint. So does a job that a deadlock or a lost connection cut off.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from sqlalchemy import bindparam, insert, literal_column, or_, select, update
 from sqlalchemy.sql import ClauseElement
 
 from crm_shared.clock import Clock
+from crm_shared.db.away import PASSING
 from crm_shared.db.pool import Database, Record, Tx
 from crm_shared.db.tables import operation
 from crm_shared.errors import Conflict, CrmError, NotFound
@@ -26,7 +27,8 @@ from crm_shared.tenancy import Viewer
 
 _log = logger("operations")
 _LEASE = timedelta(seconds=30)
-_MAX_ATTEMPTS = 5
+_MAX_ATTEMPTS = 20
+_RETRY_AFTER = timedelta(seconds=1)
 
 
 class State(StrEnum):
@@ -257,6 +259,9 @@ async def _carry_out(job: Job, handler: JobHandler) -> None:
         await _end(job, State.CANCELLED)
     except CrmError as error:
         await _end(job, State.FAILED, problem={"code": error.code, "detail": error.detail})
+    except PASSING as error:
+        _log.warning("operation_interrupted", operation=str(job.id), error=f"{type(error).__name__}: {error}")
+        await _lease_until(job, job.clock.now() + _RETRY_AFTER)
     except Exception as error:  # noqa: BLE001 # whatever a job's bug is, its owner must be told that it ended
         _log.error("operation_failed", operation=str(job.id), exc_info=error)
         await _end(job, State.FAILED, problem={"code": "internal", "detail": "The job failed; it has been logged."})
@@ -271,13 +276,17 @@ async def _end(
         await tx.run(_FINISH, {"i": job.id, "s": state.value, "r": result, "p": problem, "at": job.clock.now()})
 
 
+async def _lease_until(job: Job, until: datetime) -> None:
+    async with job.transaction() as tx:
+        await tx.run(_RENEW, {"i": job.id, "until": until})
+
+
 @asynccontextmanager
 async def _lease_kept(job: Job) -> AsyncGenerator[None]:
     async def renew() -> None:
         while True:
             await asyncio.sleep(_LEASE.total_seconds() / 3)
-            async with job.transaction() as tx:
-                await tx.run(_RENEW, {"i": job.id, "until": job.clock.now() + _LEASE})
+            await _lease_until(job, job.clock.now() + _LEASE)
 
     renewal = asyncio.create_task(renew())
     try:
