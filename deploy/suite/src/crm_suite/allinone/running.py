@@ -25,6 +25,7 @@ from crm_shared.runtime.working import working
 from crm_shared.settings import ServiceSettings
 from crm_suite.allinone.databases import Server, make_databases, migrate
 from crm_suite.allinone.home import Home
+from crm_suite.allinone.reference import documents_of
 from crm_suite.allinone.serving import serving
 from crm_suite.mailsink.mailbox import Mailbox
 from crm_suite.mailsink.page import sink_app
@@ -88,7 +89,7 @@ async def gateway_running(
 ) -> AsyncGenerator[Gateway]:
     """The gateway before the services of this very process, with the worker that publishes its events."""
     upstreams = {name: AsgiUpstream(app) for name, app in apps.items()}
-    gateway = create_gateway(settings, upstreams, documents={name: app.openapi() for name, app in apps.items()})
+    gateway = create_gateway(settings, upstreams, documents=documents_of(apps))
     async with gateway.running(), working(GATEWAY_SERVICE, settings, bus=bus) as worker:
         assert gateway.database is not None
         gateway.database.wakers.append(worker.wake)
