@@ -18,9 +18,7 @@ async def _state(kit: ServiceKit, tenant: Any, job: Any) -> tuple[str, int]:
 
 
 @pytest.mark.parametrize("fault", [asyncpg.DeadlockDetectedError("again"), asyncpg.ConnectionDoesNotExistError("away")])
-async def test_a_job_cut_off_by_a_passing_fault_goes_on_from_its_checkpoint(
-    kit: ServiceKit, fault: Exception
-) -> None:
+async def test_a_job_cut_off_by_a_passing_fault_goes_on_from_its_checkpoint(kit: ServiceKit, fault: Exception) -> None:
     tenant, jobs, seen = kit.tenant(), Jobs(), list[int]()
 
     @jobs.on("probe.fragile")
