@@ -26,11 +26,12 @@ def up(*, quiet: Annotated[bool, typer.Option(help="No table at the end of the s
         _complain(str(reason))
 
 
+Customers = Annotated[int, typer.Option(min=100, max=23_570, help="How many customers of the purchase log take part.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31, help="The same seed tells the same story.")]
+
+
 @app.command()
-def demo(
-    customers: Annotated[int, typer.Option(help="How many of the log's 23,570 customers take part.")] = 23_570,
-    seed: Annotated[int, typer.Option(help="The same seed tells the same story.")] = 1,
-) -> None:
+def demo(customers: Customers = 23_570, seed: Seed = 1) -> None:
     """Play the closed loop on real purchase data, through the gateway (starts the suite if none is running)."""
     from crm_suite.demo.play import CannotPlay, Wish, play  # noqa: PLC0415
 

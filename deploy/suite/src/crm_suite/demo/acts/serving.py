@@ -30,7 +30,7 @@ async def serve(stage: Stage) -> None:
         await make_survey(stage)
         note.text = f"{len(agents)} agents, routed by language and skill"
     calling = stage.callers
-    leaving = {number for number in calling if stage.chance.happens(GIVING_UP, "gives up", number)}
+    leaving = {number for number in calling if stage.chance.happens(GIVING_UP, "gives up", number)} - {stage.star}
     staying = [number for number in calling if number not in leaving]
     figures = stage.figures
     with stage.steps.step("calls and chats", total=len(calling)) as note:
