@@ -168,16 +168,6 @@ class Call:
         return IdempotencyKey(self.viewer.subject, route, header, seen.digest())
 
 
-def expect_version(actual: int, expected: int | None) -> None:
-    """Refuse to act on a state that has changed since the sender saw it.
-
-    Raises:
-        PreconditionFailed: it has.
-    """
-    if expected is not None and actual != expected:
-        raise PreconditionFailed("It has been changed meanwhile; read it again and repeat your change.")
-
-
 def _render(model: BaseModel, status: int, path: str | None = None) -> Answer:
     headers: dict[str, str] = {"Content-Type": JSON}
     version: Any = getattr(model, "version", None)

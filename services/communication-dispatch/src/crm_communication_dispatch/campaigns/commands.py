@@ -26,9 +26,9 @@ from crm_communication_dispatch.templates.domain import typed_values
 from crm_shared.db.due import schedule, unschedule
 from crm_shared.db.pool import Tx
 from crm_shared.errors import Conflict, Invalid, NotFound
-from crm_shared.http.call import expect_version
 from crm_shared.ids import new_id, public_id
 from crm_shared.tenancy import Viewer
+from crm_shared.versions import expect_version
 
 TICK = "campaign.tick"
 

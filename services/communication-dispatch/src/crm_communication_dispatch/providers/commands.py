@@ -14,10 +14,10 @@ from crm_communication_dispatch.providers.mime import require_address, require_s
 from crm_communication_dispatch.settings import mail_settings
 from crm_shared.db.pool import Tx
 from crm_shared.errors import CrmError, Forbidden, Invalid, NotFound
-from crm_shared.http.call import expect_version
 from crm_shared.ids import new_id, public_id
 from crm_shared.money import Money
 from crm_shared.tenancy import Viewer
+from crm_shared.versions import expect_version
 
 
 async def set_up_provider(tx: Tx, viewer: Viewer, fields: Mapping[str, Any], cost: Money, *, now: datetime) -> Provider:

@@ -23,9 +23,9 @@ from crm_communication_dispatch.templates.rendering import Reader, RenderedEmail
 from crm_communication_dispatch.templates.sandbox import TemplateRefused
 from crm_shared.db.pool import Tx
 from crm_shared.errors import Conflict, Invalid, NotFound
-from crm_shared.http.call import expect_version
 from crm_shared.ids import new_id, public_id
 from crm_shared.tenancy import Viewer
+from crm_shared.versions import expect_version
 
 
 @dataclass(frozen=True, slots=True)

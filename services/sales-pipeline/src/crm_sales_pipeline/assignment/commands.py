@@ -17,11 +17,11 @@ from crm_sales_pipeline.assignment.domain import (
     choose,
     rule_for,
 )
-from crm_sales_pipeline.versions import expect_version
 from crm_shared.db.pool import Tx
 from crm_shared.errors import Conflict, FieldError, Invalid, NotFound
 from crm_shared.ids import new_id, public_id
 from crm_shared.tenancy import Viewer
+from crm_shared.versions import expect_version
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ from crm_sales_pipeline.insights.domain import (
 )
 from crm_sales_pipeline.insights.events import ExpenseApproved
 from crm_sales_pipeline.insights.store import counting, keeping
-from crm_sales_pipeline.versions import expect_version
 from crm_shared.db.pool import Tx
 from crm_shared.errors import Forbidden, NotFound
 from crm_shared.ids import new_id, public_id
 from crm_shared.money import Money
 from crm_shared.tenancy import Viewer
+from crm_shared.versions import expect_version
 
 
 @dataclass(frozen=True, slots=True)

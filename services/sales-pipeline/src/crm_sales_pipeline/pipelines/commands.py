@@ -13,11 +13,11 @@ from crm_sales_pipeline.pipelines.domain import (
     Pipeline,
     check_stages,
 )
-from crm_sales_pipeline.versions import expect_version
 from crm_shared.db.pool import Tx
 from crm_shared.errors import Conflict, NotFound
 from crm_shared.ids import new_id, public_id
 from crm_shared.tenancy import Viewer
+from crm_shared.versions import expect_version
 
 
 async def make_pipeline(tx: Tx, viewer: Viewer, made: Pipeline, *, now: datetime) -> Pipeline:

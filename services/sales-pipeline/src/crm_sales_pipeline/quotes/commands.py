@@ -25,12 +25,12 @@ from crm_sales_pipeline.quotes.domain import (
     check_sendable,
 )
 from crm_sales_pipeline.quotes.events import QuoteExpired, QuoteSent
-from crm_sales_pipeline.versions import expect_version
 from crm_shared.db.due import schedule, unschedule
 from crm_shared.db.pool import Tx
 from crm_shared.errors import Conflict, Invalid, NotFound
 from crm_shared.ids import new_id, public_id
 from crm_shared.tenancy import Viewer
+from crm_shared.versions import expect_version
 
 EXPIRY_DUE = "quote.expiry"
 _VALID_FOR = timedelta(days=30)

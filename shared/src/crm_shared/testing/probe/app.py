@@ -35,10 +35,10 @@ from crm_shared.errors import NotFound
 from crm_shared.events import EventPayload
 from crm_shared.fields import Fact, Instant, MoneyField, PublicId, Read, Strict
 from crm_shared.http import Call, Page, PageQuery, Router, needs
-from crm_shared.http.call import expect_version
 from crm_shared.ids import new_id
 from crm_shared.runtime import Projections, Reactions, Received, Service, Slice
 from crm_shared.tenancy import Viewer
+from crm_shared.versions import expect_version
 
 NoteId = Annotated[UUID, PublicId("note")]
 

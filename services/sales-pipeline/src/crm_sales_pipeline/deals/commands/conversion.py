@@ -13,11 +13,11 @@ from crm_sales_pipeline.leads.commands.follow_up import mark_converted
 from crm_sales_pipeline.leads.commands.steps import lock as lock_lead
 from crm_sales_pipeline.leads.domain.leads import Lead, LeadState, check_move
 from crm_sales_pipeline.pipelines.commands import pipeline_for
-from crm_sales_pipeline.versions import expect_version
 from crm_shared.db.pool import Tx
 from crm_shared.errors import Conflict
 from crm_shared.money import Money
 from crm_shared.tenancy import Viewer
+from crm_shared.versions import expect_version
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,12 @@ from crm_sales_pipeline.lists.domain import partner_for, sees, user_of
 from crm_sales_pipeline.pipelines import store as pipelines
 from crm_sales_pipeline.pipelines.commands import pipeline_for
 from crm_sales_pipeline.pipelines.domain import Canonical, GuardResult, Pipeline, Stage, guard_results
-from crm_sales_pipeline.versions import expect_version
 from crm_shared.db.pool import Tx
 from crm_shared.errors import Conflict, Invalid, NotFound
 from crm_shared.ids import new_id, public_id
 from crm_shared.money import Money
 from crm_shared.tenancy import Viewer
+from crm_shared.versions import expect_version
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from crm_sales_pipeline.leads.domain.leads import Lead, LeadState, check_move
 from crm_sales_pipeline.leads.events import LeadAssigned
 from crm_sales_pipeline.leads.store import Step
 from crm_sales_pipeline.lists.domain import sees
-from crm_sales_pipeline.versions import expect_version
 from crm_shared.db.due import schedule, unschedule
 from crm_shared.db.pool import Tx
 from crm_shared.errors import NotFound
 from crm_shared.ids import new_id, public_id
 from crm_shared.tenancy import Viewer
+from crm_shared.versions import expect_version
 
 RECORD_KIND = "lead"
 FIRST_CONTACT_DUE = "lead.first-contact"

@@ -12,13 +12,13 @@ from crm_sales_pipeline.orders.commands.placing import PAYMENT_DUE
 from crm_sales_pipeline.orders.domain import DeliveryState, Movement, Order, OrderLine, quantities
 from crm_sales_pipeline.orders.events import OrderDelivered, OrderOverdue, OrderPaid, OrderReturned, ReturnedLine
 from crm_sales_pipeline.orders.store import MovementRow
-from crm_sales_pipeline.versions import expect_version
 from crm_shared.db.due import unschedule
 from crm_shared.db.pool import Tx
 from crm_shared.errors import NotFound
 from crm_shared.ids import new_id, public_id
 from crm_shared.money import Money
 from crm_shared.tenancy import Viewer
+from crm_shared.versions import expect_version
 
 
 @dataclass(frozen=True, slots=True)
