@@ -18,6 +18,9 @@ class ServiceSettings(BaseSettings):
     database_url: str = Field(description="PostgreSQL, as the service's app role.")
     worker_database_url: str = Field(default="", description="The same database as the worker role; workers only.")
     owner_database_url: str = Field(default="", description="The same database as the owner role; migrations only.")
+    admin_database_url: str = Field(
+        default="", description="The server's database `postgres` as an administrator; provisioning only."
+    )
     direct_database_url: str = Field(
         default="", description="The worker's database without a transaction-pooling proxy between; for session locks."
     )

@@ -1,8 +1,11 @@
 """Making a service's database and roles on a server where we are the administrator."""
 
+from urllib.parse import unquote, urlsplit, urlunsplit
+
 import asyncpg
 
 from crm_shared.db.walls import Roles
+from crm_shared.settings import ServiceSettings
 
 EXTENSIONS = ("pg_trgm", "unaccent", "btree_gist", "citext")
 
@@ -56,3 +59,28 @@ async def ensure_extensions(admin_url_of_database: str, service: str) -> None:
         await connection.execute(f"GRANT CREATE, USAGE ON SCHEMA public TO {roles.owner}")
     finally:
         await connection.close()
+
+
+async def provision(service: str, settings: ServiceSettings) -> None:
+    """Make a service's database, roles and extensions on a server of one's own; safe to repeat.
+
+    The roles get the passwords that the settings' URLs hold, so that one file of settings says both.
+    """
+    database = urlsplit(settings.database_url).path.lstrip("/")
+    await ensure_database(settings.admin_database_url, service, database)
+    connection = await asyncpg.connect(settings.admin_database_url)
+    try:
+        for url in (settings.owner_database_url, settings.database_url, settings.worker_database_url):
+            login = urlsplit(url)
+            if login.username and login.password:
+                # A utility statement takes no parameters; PostgreSQL itself quotes the values.
+                statement = await connection.fetchval(
+                    "SELECT format('ALTER ROLE %I PASSWORD %L', $1::text, $2::text)",
+                    login.username,
+                    unquote(login.password),
+                )
+                await connection.execute(statement)
+    finally:
+        await connection.close()
+    admin = urlsplit(settings.admin_database_url)
+    await ensure_extensions(urlunsplit(admin._replace(path=f"/{database}")), service)

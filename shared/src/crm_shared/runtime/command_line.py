@@ -1,4 +1,4 @@
-"""`python -m crm_<service> api | worker | migrate | revision | contracts`."""
+"""`python -m crm_<service> api | worker | provision | migrate | revision | contracts`."""
 
 import argparse
 import asyncio
@@ -7,6 +7,7 @@ import signal
 import uvicorn
 
 from crm_shared.db.migrations import autogenerate, upgrade
+from crm_shared.db.provision import provision
 from crm_shared.observability.logs import configure_logs
 from crm_shared.runtime.service import Service
 from crm_shared.settings import ServiceSettings
@@ -18,6 +19,7 @@ def main(service: Service) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("api", help="serve HTTP")
     commands.add_parser("worker", help="relay, consume, keep time, do long jobs")
+    commands.add_parser("provision", help="make database, roles and extensions on a server, as its administrator")
     commands.add_parser("migrate", help="bring the database up to date")
     revision = commands.add_parser("revision", help="write a migration from the tables' difference to the database")
     revision.add_argument("message")
@@ -42,6 +44,8 @@ def main(service: Service) -> None:
             )
         case "worker":
             asyncio.run(_work(service, settings))
+        case "provision":
+            asyncio.run(provision(service.name, settings))
         case "migrate":
             asyncio.run(upgrade(service.schema, settings.owner_database_url))
         case _:
