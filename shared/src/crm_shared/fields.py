@@ -1,20 +1,37 @@
 """Pydantic field types and model kinds shared by HTTP models and event payloads."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from crm_shared.errors import Invalid
 from crm_shared.ids import parse_id, public_id
 from crm_shared.money import Money
 
-Instant = AwareDatetime
+
+def _within_reason(value: datetime) -> datetime:
+    """Leave room for arithmetic: a day added to the last of all days would be an error of ours."""
+    if not 1000 <= value.year <= 9000:
+        raise PydanticCustomError("instant_out_of_range", "use a time between the years 1000 and 9000")
+    return value
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_within_reason)]
 
 
 class PublicId:
