@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from crm_shared.bus import kafka_subscription, log_subscription
-from crm_shared.bus.port import Bus, open_bus
+from crm_shared.bus.opening import open_bus
+from crm_shared.bus.port import Bus
 from crm_shared.ids import new_id
 from crm_shared.testing.bus import Line, laid_line
 from crm_shared.testing.cluster import Cluster

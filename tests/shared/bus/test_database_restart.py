@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from crm_shared.bus.port import open_bus
+from crm_shared.bus.opening import open_bus
 from crm_shared.db.away import AWAY
 from crm_shared.db.embedded import EmbeddedPostgres
 from crm_shared.ids import new_id

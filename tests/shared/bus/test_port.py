@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from crm_shared.bus.opening import open_bus
 from crm_shared.bus.partition import PARTITIONS, partition_of
-from crm_shared.bus.port import Bus, Delivered, Fenced, Record, RecordRefused, Subscription, TopicMissing, open_bus
+from crm_shared.bus.port import Bus, Delivered, Fenced, Record, RecordRefused, Subscription, TopicMissing
 from crm_shared.clock import SystemClock
 from crm_shared.testing.bus import drain, until
 

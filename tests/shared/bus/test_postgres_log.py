@@ -191,7 +191,8 @@ class TestWake:
         assert await member.fetch(1, 0) == []
         script = (
             "import asyncio, sys\n"
-            "from crm_shared.bus.port import Record, open_bus\n"
+            "from crm_shared.bus.opening import open_bus\n"
+            "from crm_shared.bus.port import Record\n"
             "async def main():\n"
             "    bus = await open_bus(sys.argv[1])\n"
             "    await bus.publish([Record(sys.argv[2], 'k', b'')])\n"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from crm_shared.bus.port import BusError, BusUnavailable, Record, open_bus
+from crm_shared.bus.opening import open_bus
+from crm_shared.bus.port import BusError, BusUnavailable, Record
 from crm_shared.db.embedded import EmbeddedPostgres
 from crm_shared.testing.broker import Broker
 from crm_shared.testing.bus import until

@@ -154,20 +154,3 @@ class Bus(Protocol):
     async def aclose(self) -> None:
         """Stop; publishing that waits for a bus which is away is cancelled."""
         ...
-
-
-async def open_bus(url: str) -> Bus:
-    """The bus behind `url`: `postgresql://…` is the PostgreSQL log, `kafka://host:port[,host:port]` is Kafka.
-
-    Nothing is connected before the first use.
-    """
-    scheme = url.partition("://")[0]
-    if scheme in {"postgresql", "postgres"}:
-        from crm_shared.bus.postgres_log import PostgresLog  # noqa: PLC0415 # adapters import the port
-
-        return PostgresLog(url)
-    if scheme == "kafka":
-        from crm_shared.bus.kafka import KafkaBus  # noqa: PLC0415 # and aiokafka is loaded only where it is used
-
-        return KafkaBus(url)
-    raise ValueError("a bus URL starts with postgresql:// or kafka://")

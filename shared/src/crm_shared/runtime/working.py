@@ -3,7 +3,8 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from crm_shared.bus.port import Bus, open_bus
+from crm_shared.bus.opening import open_bus
+from crm_shared.bus.port import Bus
 from crm_shared.clock import Clock, SystemClock
 from crm_shared.db.outbox import flush_outbox
 from crm_shared.db.pool import Database

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 from uuid import UUID
 
-from crm_shared.bus.port import open_bus
+from crm_shared.bus.opening import open_bus
 from crm_shared.db.outbox import flush_outbox
 from crm_shared.db.pool import Database
 from crm_shared.testing.bus import Line, counted_events

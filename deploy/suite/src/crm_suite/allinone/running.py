@@ -15,7 +15,8 @@ from crm_gateway.app import SERVICE as GATEWAY_SERVICE
 from crm_gateway.gateway import Gateway, create_gateway
 from crm_gateway.proxy.asgi_upstream import AsgiUpstream
 from crm_gateway.settings import GatewaySettings
-from crm_shared.bus.port import Bus, open_bus
+from crm_shared.bus.opening import open_bus
+from crm_shared.bus.port import Bus
 from crm_shared.db.cpu import close_processes
 from crm_shared.db.embedded import EmbeddedPostgres
 from crm_shared.http.call import Services
