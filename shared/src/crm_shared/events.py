@@ -8,8 +8,6 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-from crm_shared.ids import public_id
-
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/cloudevents+json"
 
@@ -138,8 +136,3 @@ class Envelope:
             )
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"not an event: {error!r}") from error
-
-
-def example_subject(payload: type[EventPayload]) -> str:
-    """A made-up subject for documents."""
-    return public_id(payload.ID_PREFIX, UUID("01890a5d-ac96-774b-bcce-b302099a8057"))

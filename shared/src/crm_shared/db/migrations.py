@@ -5,7 +5,6 @@ They run as the owner with lock and statement timeouts, so that a migration whic
 wall by `op.build_wall`, or, where rows belong to no tenant, grants what its declaration says by `op.grant_open`.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +21,12 @@ from sqlalchemy import Connection, MetaData, Table, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from crm_shared.db import tables as _kernel_tables
-from crm_shared.db.metadata import is_walled, kernel_metadata
+from crm_shared.db.metadata import is_walled
+from crm_shared.db.tables import kernel_metadata
 from crm_shared.db.walls import Roles, open_grants, wall
 
 _KERNEL_VERSIONS = Path(__file__).parent / "versions"
 _ONE_AT_A_TIME = 7_266_451
-KERNEL_TABLES = frozenset(kernel_metadata.tables)
-DECLARED = _kernel_tables.due, _kernel_tables.operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +203,3 @@ async def drift(schema: Schema, owner_url: str) -> Sequence[Any]:
         return found
 
     return await _as_owner(owner_url, work)
-
-
-def upgrade_blocking(schema: Schema, owner_url: str) -> None:
-    """`upgrade` for a command line."""
-    asyncio.run(upgrade(schema, owner_url))

@@ -16,10 +16,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from crm_shared.db import backbone_tables as _backbone
+from crm_shared.db import backbone_tables
 from crm_shared.db.metadata import kernel_metadata, tenant_table
 
-BACKBONE = _backbone.outbox, _backbone.event_sequence, _backbone.inbox, _backbone.consumer_key, _backbone.parked
+__all__ = ["backbone_tables", "due", "idempotency_key", "kernel_metadata", "operation"]
 
 idempotency_key = tenant_table(
     "idempotency_key",

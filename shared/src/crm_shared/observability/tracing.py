@@ -4,7 +4,6 @@ It lives among the log context, so that every log line of the work names its tra
 """
 
 import re
-import secrets
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -25,8 +24,3 @@ def following(traceparent: str | None) -> AbstractContextManager[Any]:
     """Make the work inside the block part of the caller's trace; anything malformed is ignored."""
     known = traceparent if traceparent and _PATTERN.match(traceparent) else None
     return structlog.contextvars.bound_contextvars(traceparent=known)
-
-
-def new_traceparent() -> str:
-    """A trace of our own, sampled."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
