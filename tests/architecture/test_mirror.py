@@ -15,7 +15,7 @@ FOLDERS = {
     "contact_center": "crm_contact_center",
     "suite": "crm_suite",
 }
-ACROSS = {"architecture", "contracts", "journeys", "faults"}
+ACROSS = {"architecture", "bench", "contracts", "faults", "fuzzing", "journeys", "tenants"}
 """Tests of several packages at once have no single source to mirror."""
 
 

@@ -60,6 +60,17 @@ def doctor() -> None:
     raise typer.Exit(0 if examine(Console()) else 1)
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+def bench(asked: typer.Context) -> None:
+    """Measure what this suite promises (NAME or `all`; --json, --short). Exit 1: a bar is missed. Needs a checkout."""
+    from crm_suite.benchmarks import NoCheckout, run_benchmarks  # noqa: PLC0415
+
+    try:
+        raise typer.Exit(run_benchmarks(asked.args))
+    except NoCheckout as reason:
+        _complain(str(reason))
+
+
 def main() -> None:
     app()
 
