@@ -169,11 +169,13 @@ class EmbeddedPostgres:
     def _running_pid(self) -> int | None:
         try:
             pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
-            command = Path(f"/proc/{pid}/cmdline").read_bytes() if sys.platform == "linux" else b"postgres"
+            command = Path(f"/proc/{pid}/cmdline").read_bytes() if sys.platform == "linux" else b""
             os.kill(pid, 0)
         except (OSError, ValueError):
             return None
-        return pid if b"postgres" in command else None
+        # After a kill the number may name another process by now, and that one may be a server too.
+        ours = sys.platform != "linux" or os.fsencode(self.data) in command.split(b"\0")
+        return pid if ours else None
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S

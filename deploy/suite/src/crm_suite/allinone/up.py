@@ -136,6 +136,8 @@ def _configure_mail(addresses: Addresses, home: Home) -> None:
     )  # what the first tenant sells in; costs and receipts are never converted
     os.environ.setdefault("PUBLIC_URL", addresses.gateway)
     os.environ.setdefault("LINK_SECRET", home.keys().link_secret)
+    # We hold the folder's lock: a sender that left a wave behind is dead, and need not be waited for.
+    os.environ.setdefault("SENDER_LEASE_S", "5")
 
 
 def _notes(steps: Steps, home: Home) -> list[str]:

@@ -15,6 +15,8 @@ Found = TypeVar("Found")
 _TRIES = 8
 _TIMEOUT_S = 60
 _LONGEST_PAUSE_S = 10.0
+_AWAY_S = 120.0
+_AWAY_PAUSE_S = 0.25
 
 
 class Refused(Exception):
@@ -40,7 +42,11 @@ class TookTooLong(Exception):
 
 
 class Door:
-    """One person's or machine's way in."""
+    """One person's or machine's way in.
+
+    Every write carries a key of its own: what is sent again, after a 503 or because the suite died before it answered,
+    is answered once more and not done twice.
+    """
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
@@ -60,22 +66,18 @@ class Door:
         return _content(await self._send("GET", path, params=given))
 
     async def post(self, path: str, body: Any = None, *, version: int | None = None) -> Any:
-        """Every POST carries a key of its own, so that a repeat after a 503 is answered, not done twice."""
-        headers = {"idempotency-key": secrets.token_hex(16)}
-        if version is not None:
-            headers["if-match"] = f'"{version}"'
         content = orjson.dumps(body) if body is not None else b""
-        return _content(await self._send("POST", path, content=content, headers=headers))
+        return _content(await self._send("POST", path, content=content, headers=_keyed(version)))
 
     async def post_raw(self, path: str, content: bytes, kind: str) -> Any:
-        return _content(await self._send("POST", path, content=content, headers={"content-type": kind}))
+        headers = _keyed() | {"content-type": kind}
+        return _content(await self._send("POST", path, content=content, headers=headers))
 
     async def put(self, path: str, body: Any) -> Any:
         return _content(await self._send("PUT", path, content=orjson.dumps(body)))
 
     async def patch(self, path: str, body: Any, *, version: int | None = None) -> Any:
-        headers = {"if-match": f'"{version}"'} if version is not None else {}
-        return _content(await self._send("PATCH", path, content=orjson.dumps(body), headers=headers))
+        return _content(await self._send("PATCH", path, content=orjson.dumps(body), headers=_keyed(version)))
 
     async def items(self, path: str, **parameters: Any) -> AsyncIterator[Any]:
         """All items of a paged list."""
@@ -91,13 +93,13 @@ class Door:
     async def all(self, path: str, **parameters: Any) -> list[Any]:
         return [item async for item in self.items(path, **parameters)]
 
-    async def job(self, path: str, body: Any = None, *, within_s: float = 120.0) -> Any:
+    async def job(self, path: str, body: Any = None, *, within_s: float = 300.0) -> Any:
         """Start a long job and wait for its result.
 
         Raises:
             JobFailed: it was cancelled, or failed for the reason given.
         """
-        answer = await self._send("POST", path, content=orjson.dumps(body or {}))
+        answer = await self._send("POST", path, content=orjson.dumps(body or {}), headers=_keyed())
         where = answer.headers["location"]
 
         async def ended() -> Any:
@@ -111,18 +113,29 @@ class Door:
         return operation["result"]
 
     async def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        answer = await self._client.request(method, path, **arguments)
+        answer = await self._answered(method, path, **arguments)
         for attempt in range(1, _TRIES):
-            if answer.status_code not in {429, 503}:
+            if not _passing(answer):
                 break
             await asyncio.sleep(min(_pause_s(answer.headers, attempt), _LONGEST_PAUSE_S))
-            answer = await self._client.request(method, path, **arguments)
+            answer = await self._answered(method, path, **arguments)
         if answer.is_error:
             raise Refused(method, path, answer)
         return answer
 
+    async def _answered(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """Ask until there is an answer: a suite that was killed comes back."""
+        deadline = time.monotonic() + _AWAY_S
+        while True:
+            try:
+                return await self._client.request(method, path, **arguments)
+            except httpx.TransportError as away:
+                if time.monotonic() > deadline:
+                    raise TookTooLong(f"The suite has not answered for {_AWAY_S:.0f} s.") from away
+            await asyncio.sleep(_AWAY_PAUSE_S)
 
-async def eventually(what: str, look: Callable[[], Awaitable[Found | None]], *, within_s: float = 30.0) -> Found:
+
+async def eventually(what: str, look: Callable[[], Awaitable[Found | None]], *, within_s: float = 120.0) -> Found:
     """What `look` finds, looking again and again until it finds something."""
     deadline = time.monotonic() + within_s
     pause_s = 0.02
@@ -134,6 +147,18 @@ async def eventually(what: str, look: Callable[[], Awaitable[Found | None]], *, 
             raise TookTooLong(f"Waited {within_s:.0f} s for {what}, in vain. The suite's log tells more.")
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 1.5, 0.5)
+
+
+def _keyed(version: int | None = None) -> dict[str, str]:
+    headers = {"idempotency-key": secrets.token_hex(16)}
+    return headers | ({"if-match": f'"{version}"'} if version is not None else {})
+
+
+def _passing(answer: httpx.Response) -> bool:
+    """Not now, or still at work on the same request."""
+    if answer.status_code in {429, 502, 503, 504}:
+        return True
+    return answer.status_code == 409 and "retry-after" in answer.headers
 
 
 def _content(answer: httpx.Response) -> Any:

@@ -19,6 +19,8 @@ class Figures:
     targeted: int = 0
     accepted: int = 0
     failed: int = 0
+    unknown: int = 0
+    """Mails in the air when the suite died: they may have arrived, so they are never sent again."""
     suppressed: int = 0
     excluded: int = 0
     campaign_cost: Decimal = Decimal(0)

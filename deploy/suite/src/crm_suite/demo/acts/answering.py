@@ -41,7 +41,7 @@ async def respond(stage: Stage, note: Note) -> None:
         report = await marketer.get(f"/v1/campaigns/{stage.campaign_id}/report")
         return sum(report["responses"].values()) >= figures.leads
 
-    await eventually("the clicks to be judged", all_in, within_s=60)
+    await eventually("the clicks to be judged", all_in)
 
 
 async def caught(stage: Stage) -> list[dict[str, Any]]:

@@ -88,7 +88,7 @@ async def send(stage: Stage) -> None:
         found = await marketer.get(f"/v1/campaigns/{stage.campaign_id}")
         return found if found["status"] == "finished" else None
 
-    found = await eventually("the campaign to finish", finished, within_s=120)
+    found = await eventually("the campaign to finish", finished, within_s=300)
     ends = Counter[str]()
     async for message in marketer.items("/v1/messages", campaign_id=stage.campaign_id):
         ends[message["status"]] += 1
@@ -97,6 +97,7 @@ async def send(stage: Stage) -> None:
     figures.targeted = found["targeted"]
     figures.accepted = ends["accepted"] + ends["delivered"]
     figures.failed = ends["bounced"] + ends["failed"]
+    figures.unknown = ends["unknown"]
     figures.suppressed = ends["suppressed"]
     excluded: dict[str, int] = audience["excluded"] or {}
     figures.excluded = sum(excluded.values())

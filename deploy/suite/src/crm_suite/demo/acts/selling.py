@@ -44,7 +44,7 @@ async def assigned_leads(stage: Stage, expected: int) -> list[dict[str, Any]]:
         ours = [lead for lead in leads if lead["buying_window"] in FOR_SELLERS]
         return ours if len(leads) >= expected and all(lead["owner_id"] for lead in ours) else None
 
-    leads = await eventually(f"{expected} leads to be assigned", all_there, within_s=60)
+    leads = await eventually(f"{expected} leads to be assigned", all_there)
     numbers = stage.number_of
     return sorted(leads, key=lambda lead: numbers[lead["customer_id"]])
 

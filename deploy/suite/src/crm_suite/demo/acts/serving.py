@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from crm_suite.demo.acts.asking import ask_all, make_survey
 from crm_suite.demo.acts.moving_in import known_agents
-from crm_suite.demo.door import Door
+from crm_suite.demo.door import Door, Refused
 from crm_suite.demo.stage import Member, Stage, together
 from crm_suite.steps import Note
 
@@ -103,16 +104,24 @@ class Hotline:
         while self.waiting:
             offers = (await agent.door.get(f"{desk}/reservations", state="pending"))["items"]
             if not offers:
-                await asyncio.sleep(0.05)
+                await self.be_there(agent.door, desk)
             for offer in offers:
-                await self.talk(agent.door, offer)
-                self.waiting -= 1
-                self.note.advance(1)
+                if await self.talk(agent.door, offer):
+                    self.waiting -= 1
+                    self.note.advance(1)
         await agent.door.post(f"{desk}/state", {"state": "offline"})
 
-    async def talk(self, desk: Door, offer: dict[str, Any]) -> None:
+    async def be_there(self, door: Door, desk: str) -> None:
+        """Who missed an offer, as everybody does while the suite is down, is on a break until they are back."""
+        await asyncio.sleep(0.1)
+        if (await door.get(desk))["state"] == "break":
+            await door.post(f"{desk}/state", {"state": "available", "lease_s": 600})
+
+    async def talk(self, desk: Door, offer: dict[str, Any]) -> bool:
+        """One conversation; tells whether it came to one, as the offer may have run out."""
         figures = self.stage.figures
-        await desk.post(f"/v1/reservations/{offer['id']}/accept")
+        if not await in_time(desk, f"/v1/reservations/{offer['id']}/accept"):
+            return False
         if offer["card"]:
             figures.cards += 1
         path = f"/v1/interactions/{offer['interaction_id']}"
@@ -122,7 +131,19 @@ class Hotline:
         if number == self.stage.star or self.stage.chance.happens(NEEDING_MORE, "needs more", number):
             await handle(self.stage, desk, interaction, number)
         await desk.post(f"{path}/end", {"disposition": "helped"})
-        await desk.post(f"/v1/reservations/{offer['id']}/complete")
+        await in_time(desk, f"/v1/reservations/{offer['id']}/complete")
+        return True
+
+
+async def in_time(desk: Door, path: str) -> bool:
+    """Whether this could still be done: offers and wrapping up run out."""
+    try:
+        await desk.post(path)
+    except Refused as refused:
+        if refused.status != HTTPStatus.CONFLICT:
+            raise
+        return False
+    return True
 
 
 async def handle(stage: Stage, desk: Door, interaction: dict[str, Any], number: int) -> None:
