@@ -7,7 +7,9 @@ answered. So do the customers' mail servers, which stand for everything outside.
 import asyncio
 import random
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 
 from rich.console import Console
 from tests.bench.figures import Figure, at_most
@@ -35,6 +37,27 @@ class Size:
 
 LONG = Size(customers=300, runs=4, kills=3)
 SHORT = Size(customers=100, runs=1, kills=1)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Moment:
+    """So many steps of the demo done, and some seconds more."""
+
+    steps: int
+    more_s: float
+
+    def __str__(self) -> str:
+        return f"step {self.steps} + {self.more_s:.1f} s"
+
+
+class Progress(StringIO):
+    """What the demo prints: a line for each step that is done."""
+
+    steps = 0
+
+    def write(self, text: str, /) -> int:
+        self.steps += text.count("\N{CHECK MARK}")
+        return len(text)
 
 
 @dataclass
@@ -67,23 +90,20 @@ async def measure(run: Run) -> list[Figure]:
 
 
 async def _all_runs(run: Run, size: Size, victim: Victim, world: Outside, tally: Tally) -> None:
-    loop = asyncio.get_running_loop()
     wish = Wish(size.customers, _SEED)
     with run.steps.step("undisturbed"):
-        began = loop.time()
-        reference = await _undisturbed(wish, victim, world, "undisturbed")
-        lasted_s = loop.time() - began
+        reference, lasted_s = await _undisturbed(wish, victim, world, "undisturbed")
     moments = random.Random(_SEED)  # moments, not secrets
     for number in range(1, size.runs + 1):
         with run.steps.step(f"run {number}") as note:
-            plan = sorted(moments.uniform(0, lasted_s) for _ in range(size.kills))
+            plan = sorted(_moment(moments, lasted_s) for _ in range(size.kills))
             theatre = await victim.theatre(f"killed-{number}", world.page)
             before = world.letterboxes.caught
             outcome = await _disturbed(wish, theatre, victim, plan, tally)
             expected = reference
             lost = outcome.unknown - world.letterboxes.readers_since(before)
             if lost:
-                expected = await _undisturbed(wish, victim, world, f"lost-{number}", lost=lost)
+                expected, _ = await _undisturbed(wish, victim, world, f"lost-{number}", lost=lost)
             differing = _compare(expected, outcome)
             tally.differing += differing
             tally.missing += outcome.missing
@@ -91,41 +111,53 @@ async def _all_runs(run: Run, size: Size, victim: Victim, world: Outside, tally:
             tally.applied += outcome.applied
             tally.most_unknown = max(tally.most_unknown, len(outcome.unknown))
             tally.doubled = sum(count - 1 for count in world.letterboxes.copies().values())
-            note.text = f"killed at {', '.join(f'{moment:.1f}' for moment in plan)} s, {differing} totals differ"
+            note.text = f"killed after {', '.join(map(str, plan))}; {differing} totals differ"
+
+
+def _moment(chance: random.Random, lasted_s: Sequence[float]) -> Moment:
+    """Any moment of the demo, as likely as any other; told by its steps, as a busy machine is slower."""
+    at_s = chance.uniform(0, sum(lasted_s) * 0.98)
+    for steps, seconds in enumerate(lasted_s):
+        if at_s < seconds:
+            return Moment(steps, at_s)
+        at_s -= seconds
+    return Moment(len(lasted_s) - 1, 0.0)
 
 
 async def _undisturbed(
     wish: Wish, victim: Victim, world: Outside, name: str, *, lost: frozenset[str] = frozenset()
-) -> Outcome:
-    """What the demo comes to when nobody is killed; mails to `lost` addresses are read by nobody."""
+) -> tuple[Outcome, Sequence[float]]:
+    """What the demo comes to when nobody is killed, and how long each step took; nobody reads mail to `lost`."""
     theatre = await victim.theatre(name, world.page)
     world.letterboxes.lost = lost
     try:
-        return await outcome_of(await perform(theatre, wish, Console(quiet=True)), victim.home)
+        stage = await perform(theatre, wish, Console(quiet=True))
+        return await outcome_of(stage, victim.home), list(stage.steps.taken_s.values())
     finally:
         world.letterboxes.lost = frozenset()
 
 
-async def _disturbed(wish: Wish, theatre: Theatre, victim: Victim, plan: list[float], tally: Tally) -> Outcome:
-    """The demo, while the suite under it is killed after these seconds of life."""
+async def _disturbed(wish: Wish, theatre: Theatre, victim: Victim, plan: Sequence[Moment], tally: Tally) -> Outcome:
+    """The demo, while the suite under it is killed at these moments."""
+    progress, over = Progress(), asyncio.Event()
 
     async def kill_by_plan() -> None:
-        lived_s = 0.0
         for moment in plan:
-            await asyncio.sleep(moment - lived_s)
-            lived_s = moment
+            while progress.steps < moment.steps and not over.is_set():
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(moment.more_s)
+            if over.is_set():
+                return
             victim.kill()
             tally.kills += 1
             tally.ready_s.append(await victim.start())
 
     killing = asyncio.create_task(kill_by_plan())
     try:
-        stage = await perform(theatre, wish, Console(quiet=True))
+        stage = await perform(theatre, wish, Console(file=progress))
     finally:
-        if killing.done():
-            killing.result()
-        killing.cancel()
-        await asyncio.gather(killing, return_exceptions=True)
+        over.set()
+        await killing
     return await outcome_of(stage, victim.home)
 
 

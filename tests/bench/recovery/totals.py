@@ -92,9 +92,7 @@ async def _counts(server: Server, tenant: UUID) -> dict[str, int]:
     found: dict[str, int] = {}
     for service, tables in COUNTED.items():
         for table in tables:
-            rows = await _ask(
-                server, service, f'SELECT count(*) FROM "{table}" WHERE tenant_id = $1', tenant
-            )
+            rows = await _ask(server, service, f'SELECT count(*) FROM "{table}" WHERE tenant_id = $1', tenant)
             found[f"rows of {service}.{table}"] = rows[0][0]
     return found
 
