@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -55,6 +56,19 @@ def test_a_broken_field_is_a_refusal_and_never_another_error(field: str, value: 
             Envelope.from_bytes(orjson.dumps(broken))
         except ValueError:
             continue
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"sequence": str(2**63)}, {"sequence": -1}, {"sequence": 1e999}, {"epoch": 2**31},
+        {"type": "crm.ti\x00cket.opened.v1"}, {"type": f"crm.{'t' * 3000}.opened.v1"}, {"type": "ticket"},
+        {"tenantid": str(UUID(int=0)), "partitionkey": f"{UUID(int=0)}:{UUID(int=3)}"},
+    ],
+)  # fmt: skip
+def test_what_no_consumer_could_store_is_no_event(odd: dict[str, object]) -> None:
+    with pytest.raises(ValueError):
+        Envelope.from_bytes(json.dumps(orjson.loads(envelope({}).to_bytes()) | odd).encode())
 
 
 def test_it_is_a_cloudevent_with_our_extensions() -> None:

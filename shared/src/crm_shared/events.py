@@ -1,5 +1,6 @@
 """Events: what happened to one aggregate, as payload inside the owner and as CloudEvents 1.0 between services."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -10,6 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/cloudevents+json"
+_TYPE = re.compile(r"crm\.[a-z0-9-]{1,100}\.[a-z0-9-]{1,100}\.v[0-9]{1,9}")
+_LARGEST_EPOCH = 2**31 - 1
+_LARGEST_SEQUENCE = 2**63 - 1
 
 
 class EventPayload(BaseModel):
@@ -121,18 +125,26 @@ class Envelope:
                 raise ValueError("the event's time has no zone")
             if fields["tenantid"] != tenant:
                 raise ValueError("tenant and partition key disagree")
+            # What gets past here can be stored in any case: else one message would stop its consumer for good.
+            if not _TYPE.fullmatch(fields["type"]):
+                raise ValueError("this type is no name of an event")
+            if not UUID(tenant).int:
+                raise ValueError("the event has no tenant")
+            epoch, sequence = int(fields["epoch"]), int(fields["sequence"])
+            if not (0 <= epoch <= _LARGEST_EPOCH and 0 <= sequence <= _LARGEST_SEQUENCE):
+                raise ValueError("epoch or sequence out of range")
             return cls(
                 id=UUID(fields["id"]),
-                type=str(fields["type"]),
+                type=fields["type"],
                 source=str(fields["source"]),
                 subject=str(fields["subject"]),
                 time=time,
                 tenant=UUID(tenant),
                 aggregate_id=UUID(aggregate_id),
-                epoch=int(fields["epoch"]),
-                sequence=int(fields["sequence"]),
+                epoch=epoch,
+                sequence=sequence,
                 traceparent=fields.get("traceparent"),
                 data=orjson.dumps(fields["data"]).decode(),
             )
-        except (KeyError, TypeError, AttributeError, IndexError) as error:
+        except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise ValueError(f"not an event: {error!r}") from error

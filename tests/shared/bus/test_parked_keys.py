@@ -1,5 +1,7 @@
 """How a key that waits goes on: the missing event, a snapshot, a retry, an audited skip; and what an erasure does."""
 
+import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,10 +18,10 @@ from crm_shared.bus.handlers import Received
 from crm_shared.bus.port import Delivered
 from crm_shared.clock import SystemClock
 from crm_shared.db import parking
-from crm_shared.db.inbox import sweep_inbox
+from crm_shared.db.inbox import key_states, sweep_inbox
 from crm_shared.db.parking import backoff
 from crm_shared.db.pool import NO_TENANT, Tx
-from crm_shared.errors import NotFound
+from crm_shared.errors import NotFound, Unavailable
 from crm_shared.events import Envelope
 from crm_shared.ids import new_id, public_id
 from crm_shared.testing.bus import Line
@@ -60,12 +62,13 @@ class Hand:
             data=orjson.dumps({"number": number} | more).decode(),
         )
 
+    def delivered(self, envelope: Envelope | bytes) -> Delivered:
+        self.offset += 1
+        raw = envelope if isinstance(envelope, bytes) else envelope.to_bytes()
+        return Delivered(self.line.topic, "k", raw, {"a": "b"}, 3, self.offset, self.clock.now())
+
     async def give(self, *envelopes: Envelope | bytes) -> None:
-        batch: list[Delivered] = []
-        for envelope in envelopes:
-            self.offset += 1
-            raw = envelope if isinstance(envelope, bytes) else envelope.to_bytes()
-            batch.append(Delivered(self.line.topic, "k", raw, {"a": "b"}, 3, self.offset, self.clock.now()))
+        batch = [self.delivered(envelope) for envelope in envelopes]
         await self.consumer.parked.heal(await self.consumer.intake.take(batch))
 
     async def applied(self) -> list[int]:
@@ -128,6 +131,18 @@ class TestGap:
         await hand.give(hand.event(2, 2))
         assert metrics.STALE.labels("probe")._value.get() == before + 1
         assert await hand.applied() == [1, 3]
+
+    async def test_is_healed_although_a_follower_is_being_put_behind_it(self, hand: Hand) -> None:
+        await hand.give(hand.event(1, 1), hand.event(3, 3))
+        healing = await hand.consumer.intake.take([hand.delivered(hand.event(2, 2))])
+        async with hand.line.consuming.transaction(hand.tenant) as follower:
+            await key_states(follower, [hand.key])  # locked, as by an intake
+            healed = asyncio.create_task(hand.consumer.parked.heal(healing))
+            await asyncio.sleep(0.05)
+            assert not healed.done()
+        await healed
+        assert await hand.applied() == [1, 2, 3]
+        assert await hand.waiting() is None
 
     async def test_that_nothing_fills_is_looked_at_ever_more_rarely(self, hand: Hand) -> None:
         await hand.give(hand.event(2, 2))
@@ -220,8 +235,6 @@ class TestFailure:
         assert len(await hand.line.ask(1, "SELECT 1 FROM parked")) == 8
 
     async def test_that_takes_for_ever_is_cut_off_and_parked(self, hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
-        import asyncio
-
         from crm_shared.bus import intake
 
         monkeypatch.setattr(intake, "TAKE_DEADLINE_S", 0.2)
@@ -237,6 +250,31 @@ class TestFailure:
         await hand.give(hand.event(1, 13), healthy)
         assert await hand.waiting() == parking.FAILED
         assert [item for item, _, _ in await hand.line.ledger()] == [other]
+
+    async def test_whose_error_quotes_what_no_column_takes_parks_all_the_same(self, hand: Hand) -> None:
+        async def quoting(tx: Tx, event: Received[Anything], *, now: datetime) -> None:
+            raise ValueError("odd input: \x00\ud800")
+
+        hand.line.reactions.on(hand.line.counted.TYPE, Anything)(quoting)
+        await hand.give(hand.event(1, 1))
+        assert await hand.waiting() == parking.FAILED
+        await hand.after(timedelta(seconds=6))
+        assert await hand.waiting() == parking.FAILED
+
+    async def test_that_a_dependency_keeps_refusing_holds_up_nobody_for_long(
+        self, hand: Hand, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def refused(tx: Tx, event: Received[Anything], *, now: datetime) -> None:
+            if event.data.number == 13:
+                raise Unavailable("never")
+
+        hand.line.reactions.on(hand.line.counted.TYPE, Anything)(refused)
+        others = [replace(hand.event(1, 1), aggregate_id=new_id()) for _ in range(20)]
+        started = time.monotonic()
+        await hand.give(hand.event(1, 13), *others)
+        assert time.monotonic() - started < 5
+        assert await hand.waiting() == parking.FAILED
+        assert len(await hand.line.ledger()) == len(others)
 
 
 class TestUndecodable:

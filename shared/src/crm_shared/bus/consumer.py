@@ -13,9 +13,10 @@ from datetime import timedelta
 from crm_shared.bus import metrics
 from crm_shared.bus.effects import Effects
 from crm_shared.bus.handlers import Projections, Reactions
-from crm_shared.bus.intake import Intake
+from crm_shared.bus.intake import Healing, Intake
 from crm_shared.bus.parked_keys import ParkedKeys
 from crm_shared.bus.port import RETENTION, Bus, BusUnavailable, Delivered, Fenced, Subscription, TopicMissing
+from crm_shared.bus.wake import Doorbell
 from crm_shared.clock import Clock
 from crm_shared.db.away import PASSING
 from crm_shared.db.inbox import sweep_inbox
@@ -60,6 +61,8 @@ class Consumer:
         effects = Effects(projections, reactions, clock)
         self.intake = Intake(database, effects, clock)
         self.parked = ParkedKeys(database, effects, self.intake, clock)
+        self._healing: set[Healing] = set()
+        self._healable = Doorbell()
         self._stopping = asyncio.Event()
         self._consuming: asyncio.Task[None] | None = None
         self._progress_s = 0.0
@@ -147,24 +150,29 @@ class Consumer:
         """Take a batch in, however long the database is away; false when asked to stop meanwhile."""
         while True:
             try:
-                healing = await self.intake.take(batch)
+                self._healing.update(await self.intake.take(batch))
             except PASSING as error:
                 _log.warning("database_away", group=self.group, error=f"{type(error).__name__}: {error}")
                 await self._pause(random.uniform(0.2, 2.0))  # noqa: S311 # spreads retries
                 if self._stopping.is_set():
                     return False
             else:
-                with suppress(*PASSING):  # the retry loop comes round to them anyway
-                    await self.parked.heal(healing)
+                if self._healing:
+                    self._healable.ring()
                 return True
 
     async def _retry_parked(self) -> None:
+        """Beside the consuming: thousands may wait behind one key, and no other key waits for them."""
         while True:
             try:
+                while self._healing:
+                    healing = next(iter(self._healing))
+                    await self.parked.heal([healing])
+                    self._healing.discard(healing)
                 await self.parked.retry_due()
             except PASSING as error:
                 _log.warning("retry_failed", error=f"{type(error).__name__}: {error}")
-            await asyncio.sleep(_RETRY_EVERY_S)
+            await self._healable.wait(_RETRY_EVERY_S)
 
     async def _sweep(self) -> None:
         while True:

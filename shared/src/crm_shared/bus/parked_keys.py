@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from crm_shared.bus.effects import Effects
-from crm_shared.bus.intake import TAKE_DEADLINE_S, Healing, Intake
+from crm_shared.bus.intake import IDLE_AT_MOST_S, TAKE_DEADLINE_S, Healing, Intake
 from crm_shared.bus.port import Delivered
 from crm_shared.bus.sequencing import ERASED, SNAPSHOT, Step, Verdict, judge, replaces, step_of
 from crm_shared.clock import Clock
 from crm_shared.db import inbox, parking
+from crm_shared.db.away import PASSING
 from crm_shared.db.inbox import Position
 from crm_shared.db.parking import ParkedEvent, ParkedKey
 from crm_shared.db.pool import NO_TENANT, Database, Tx
@@ -32,7 +33,8 @@ class ParkedKeys:
     async def retry_due(self) -> int:
         """Try every key whose time has come; says how many were tried."""
         due = await parking.due_keys(self._database, now=self._clock.now())
-        await self.heal(Healing(tenant, key) for tenant, key in due)
+        for tenant, key in due:
+            await self._drain(tenant, key, wait=False)  # whom another worker tries right now is in good hands
         return len(due)
 
     async def heal(self, keys: Iterable[Healing]) -> None:
@@ -90,21 +92,21 @@ class ParkedKeys:
             raise NotFound.of("parked key", key)
         return at
 
-    async def _drain(self, tenant: UUID, key: str) -> None:
+    async def _drain(self, tenant: UUID, key: str, *, wait: bool = True) -> None:
         try:
-            while await (self._reread(key) if tenant == NO_TENANT else self._step(tenant, key)):
+            while await (self._reread(key) if tenant == NO_TENANT else self._step(tenant, key, wait=wait)):
                 pass
         except Exception as error:  # noqa: BLE001 # whatever a handler raises keeps its key here
             _log.warning("still_parked", key=key, error=f"{type(error).__name__}: {error}")
-            failed = None if tenant == NO_TENANT else parking.FAILED
+            failed = None if tenant == NO_TENANT or isinstance(error, PASSING) else parking.FAILED
             async with self._database.transaction(tenant) as tx:
                 told = f"{type(error).__name__}: {error}"
                 await parking.try_later(tx, key, now=self._clock.now(), reason=failed, error=told)
 
-    async def _step(self, tenant: UUID, key: str) -> bool:
+    async def _step(self, tenant: UUID, key: str, *, wait: bool) -> bool:
         """Apply the one message that comes next, in a transaction of its own; says whether there may be more."""
-        async with self._database.transaction(tenant) as tx:
-            at = await parking.lock_parked_key(tx, key)
+        async with self._database.transaction(tenant, idle_at_most_s=IDLE_AT_MOST_S) as tx:
+            at = await parking.lock_parked_key(tx, key, wait=wait)
             if at is None:
                 return False
             event = await self._next(tx, key, at)

@@ -7,6 +7,7 @@ from crm_shared.errors import Unavailable
 AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InterfaceError,
     # The server's farewell reached an idle connection a moment before its end of file: asyncpg calls it internal.
     asyncpg.InternalClientError,

@@ -16,6 +16,10 @@ from crm_shared.ids import new_id
 
 FIRST_RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(hours=1)
+_LOCK_WAITING = (
+    "SELECT epoch, seq FROM consumer_key WHERE tenant_id = $1 AND key = $2 AND parked_at IS NOT NULL FOR UPDATE"
+)
+_LOCK_UNLESS_LOCKED = f"{_LOCK_WAITING} SKIP LOCKED"
 _ERROR_LENGTH = 2_000
 _PREVIEW = 20
 
@@ -94,19 +98,18 @@ async def park_keys(tx: Tx, reasons: Mapping[str, str], *, now: datetime, error:
             list(reasons),
             list(reasons.values()),
             now,
-            error[:_ERROR_LENGTH] if error else None,
+            _storable(error),
             now + FIRST_RETRY,
         )
 
 
-async def lock_parked_key(tx: Tx, key: str) -> Position | None:
-    """Lock a parked key, unless somebody works on it or it waits no more."""
-    row = await tx.connection.fetchrow(
-        "SELECT epoch, seq FROM consumer_key WHERE tenant_id = $1 AND key = $2 AND parked_at IS NOT NULL "
-        "FOR UPDATE SKIP LOCKED",
-        tx.tenant,
-        key,
-    )
+async def lock_parked_key(tx: Tx, key: str, *, wait: bool = False) -> Position | None:
+    """Lock a parked key, unless it waits no more or, without `wait`, somebody works on it.
+
+    What heals a key must wait: a follower that is being put behind it holds the lock for a moment, and nobody would
+    come back before the key's next try, an hour later perhaps.
+    """
+    row = await tx.connection.fetchrow(_LOCK_WAITING if wait else _LOCK_UNLESS_LOCKED, tx.tenant, key)
     return Position(row["epoch"], row["seq"]) if row is not None else None
 
 
@@ -174,7 +177,7 @@ async def try_later(tx: Tx, key: str, *, now: datetime, reason: str | None = Non
         key,
         now + backoff(attempts or 0),
         reason,
-        error[:_ERROR_LENGTH] if error else None,
+        _storable(error),
     )
 
 
@@ -239,6 +242,13 @@ async def note(tx: Tx, key: str, action: str, *, at: Position, by: tuple[str, st
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         tx.tenant, new_id(), key, action, at.epoch, at.seq, actor, reason, now,
     )  # fmt: skip
+
+
+def _storable(error: str | None) -> str | None:
+    """An error's text as PostgreSQL takes it: one that quotes odd input must not keep its key from being parked."""
+    if not error:
+        return None
+    return error[:_ERROR_LENGTH].replace("\x00", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()
 
 
 def _event(row: Any) -> ParkedEvent:

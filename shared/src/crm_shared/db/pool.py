@@ -177,9 +177,15 @@ class Database:
         return self._pool.get_idle_size() + self._pool.get_max_size() - self._pool.get_size()
 
     @asynccontextmanager
-    async def transaction(self, tenant: UUID) -> AsyncGenerator[Tx]:
-        """A transaction of `tenant` as the app role; commits at the end of the block, rolls back on any exception."""
-        async with self._begun(tenant, "BEGIN", self.roles.app) as tx:
+    async def transaction(self, tenant: UUID, *, idle_at_most_s: float | None = None) -> AsyncGenerator[Tx]:
+        """A transaction of `tenant` as the app role; commits at the end of the block, rolls back on any exception.
+
+        The server ends it, locks and all, when no statement comes for `idle_at_most_s`.
+        """
+        limit = (
+            f"; SET LOCAL idle_in_transaction_session_timeout = {idle_at_most_s * 1000:.0f}" if idle_at_most_s else ""
+        )
+        async with self._begun(tenant, f"BEGIN{limit}", self.roles.app) as tx:
             yield tx
 
     @asynccontextmanager
