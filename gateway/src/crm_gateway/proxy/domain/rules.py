@@ -35,7 +35,7 @@ _IMPORT = Rule(timeout_s=60.0, body_limit=256 * MIB, share=Share.BULK, priority=
 _RULES: tuple[tuple[str, str, Rule], ...] = (
     ("POST", "/v1/sessions", Rule(share=Share.LOGIN)),
     ("POST", "/v1/customer-imports", _IMPORT),
-    ("PUT", "/v1/customer-imports", _IMPORT),
+    ("POST", "/v1/purchase-imports", _IMPORT),
     ("POST", "/v1/purchases", Rule(timeout_s=30.0, body_limit=4 * MIB, priority=Priority.BULK)),
     ("POST", "/v1/behaviour", Rule(timeout_s=30.0, body_limit=4 * MIB, priority=Priority.BULK)),
     ("GET", "/v1/customers/{customer_id}/360", Rule(timeout_s=5.0)),
