@@ -17,7 +17,7 @@ from crm_shared.bus.effects import Effects
 from crm_shared.bus.intake import Intake
 from crm_shared.bus.port import Delivered
 from crm_shared.bus.sequencing import Incoming
-from crm_shared.db.due import run_one_due
+from crm_shared.db.due import run_due
 from crm_shared.db.operations import run_one_operation
 from crm_shared.db.outbox import flush_outbox
 from crm_shared.db.pool import Database, Tx, prepare_connection
@@ -32,7 +32,8 @@ from crm_shared.tenancy import Viewer
 from crm_shared.testing.clock import ManualClock
 from crm_shared.testing.cluster import Cluster, Databases
 
-_signer = TokenSigner.generate()
+SIGNER = TokenSigner.generate()
+"""Signs what a gateway would sign; every kit's service believes it."""
 
 
 @dataclass(slots=True)
@@ -50,17 +51,19 @@ class ServiceKit:
 
     @classmethod
     @asynccontextmanager
-    async def started(cls, service: Service, cluster: Cluster) -> "AsyncGenerator[ServiceKit]":
-        """The service over a fresh database."""
+    async def started(
+        cls, service: Service, cluster: Cluster, *, clock: ManualClock | None = None
+    ) -> "AsyncGenerator[ServiceKit]":
+        """The service over a fresh database; several that work together share a clock."""
         urls = await cluster.database(service.schema)
         settings = ServiceSettings(
             database_url=urls.app,
             worker_database_url=urls.worker,
             owner_database_url=urls.owner,
-            internal_jwks=_signer.public_jwks(),
+            internal_jwks=SIGNER.public_jwks(),
             cursor_secret="for tests",  # noqa: S106 # guards nothing here
         )
-        clock = ManualClock()
+        clock = clock or ManualClock()
         app = make_app(service, settings, clock=clock)
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(opened(app, service, settings, clock=clock))
@@ -89,7 +92,7 @@ class ServiceKit:
         viewer = self.viewer(tenant, *scopes, subject=subject, partner=partner)
 
         async def sign(request: httpx.Request) -> None:
-            token = _signer.sign(viewer, audience=self.service.name, now=self.clock.now())
+            token = SIGNER.sign(viewer, audience=self.service.name, now=self.clock.now())
             request.headers.setdefault("authorization", f"Bearer {token}")
 
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
@@ -162,8 +165,8 @@ class ServiceKit:
     async def run_timers(self, *, now: datetime | None = None) -> int:
         """Carry out all work that is due now (or at `now`); says how many pieces."""
         timers, count = self.service.timers, 0
-        while await run_one_due(self.worker, timers, now=now or self.clock.now()):
-            count += 1
+        while done := await run_due(self.worker, timers, now=now or self.clock.now()):
+            count += done
         return count
 
     async def run_jobs(self) -> int:

@@ -24,7 +24,9 @@ from crm_sales_pipeline.catalogue.schemas import (
 )
 from crm_sales_pipeline.identifiers import PriceBookId, ProductId
 from crm_shared.db.pool import Tx
+from crm_shared.errors import NotFound
 from crm_shared.http import Call, PageQuery, Router, needs
+from crm_shared.ids import public_id
 from crm_shared.tenancy import Viewer
 
 products = Router(prefix="/v1/products", tag="products")
@@ -142,4 +144,6 @@ async def _prices(
     tx: Tx, viewer: Viewer, filters: PageQuery, book_id: UUID, *, limit: int, after: tuple[Any, ...] | None
 ) -> list[Price]:
     del viewer, filters
+    if await store.get_book(tx, book_id) is None:
+        raise NotFound.of("price book", public_id("pbk", book_id))
     return await store.list_prices(tx, book_id, limit=limit, after=after)
