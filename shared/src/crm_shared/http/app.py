@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from crm_shared.errors import Unavailable
 from crm_shared.http import operations
@@ -15,6 +15,7 @@ from crm_shared.http.middleware import Conversation
 from crm_shared.http.openapi import describe
 from crm_shared.http.problems import install_problems, problem
 from crm_shared.http.router import Router
+from crm_shared.observability.metrics import exposition
 
 Check = Callable[[], Awaitable[None]]
 """Raises when the process isn't ready."""
@@ -60,7 +61,7 @@ def _health(app: FastAPI, ready: Check | None) -> None:
         return PlainTextResponse("ok\n")
 
     async def metrics(_: Request) -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(exposition(), media_type=CONTENT_TYPE_LATEST)
 
     handlers: dict[str, Any] = {"/livez": livez, "/readyz": readyz, "/metrics": metrics}
     for path, handler in handlers.items():
