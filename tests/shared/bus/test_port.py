@@ -250,6 +250,34 @@ class TestRebalance:
         await slow.aclose()
         await quick.aclose()
 
+    @pytest.mark.usefixtures("short_grace")
+    async def test_what_a_member_got_before_it_lost_a_partition_counts_no_more_when_it_has_it_back(
+        self, bus: Bus, names: Names
+    ) -> None:
+        await bus.ensure_topics(names.topics(1))
+        await bus.publish(records(names.topic(), range(100), keys=50))
+        slow = await bus.subscribe(names.group, names.topics(1))
+        in_hand = (await fetched(slow, 100))[:50]
+        quick = await bus.subscribe(names.group, names.topics(1))
+        again = await drain(quick, 1)
+
+        async def taken_over() -> bool:
+            again.extend(await drain(quick, 0))
+            return len(quick.assignment) == PARTITIONS // 2 and len(again) > 20
+
+        await until(taken_over)
+        lost = [record for record in in_hand if (record.topic, record.partition) in quick.assignment]
+        assert lost
+        await quick.aclose()
+
+        async def has_them_back() -> bool:
+            return len(slow.assignment) == PARTITIONS
+
+        await until(has_them_back)
+        with pytest.raises(Fenced):
+            await slow.acknowledge(lost)
+        await slow.aclose()
+
 
 class TestReplay:
     async def test_reads_from_offsets_to_the_present_end(self, bus: Bus, names: Names) -> None:

@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 
+import asyncpg
 import orjson
+import pytest
 
+from crm_shared.bus import relay as relay_module
 from crm_shared.bus.port import BusUnavailable, Record, RecordRefused, TopicMissing
 from crm_shared.bus.relay import Relay
 from crm_shared.events import Envelope, partition_key
@@ -22,9 +25,12 @@ class Recorder:
         self.missing: set[str] = set()
         self.away = False
         self.attempts = 0
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def publish(self, records: Sequence[Record]) -> None:
         self.attempts += 1
+        await self.answers.wait()
         if self.away:
             raise BusUnavailable("away")
         if absent := {record.topic for record in records} & self.missing:
@@ -159,6 +165,43 @@ async def test_a_lost_session_gives_its_slots_back_and_is_replaced(log_line: Lin
     await log_line.emit(new_id(), new_id(), 1)
     await until(log_line.outbox_empty)
     assert len(relay.slots) == 16
+
+
+async def test_a_stopped_process_loses_its_slots_to_the_others(log_line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connection lives, and with it its locks: nobody else would ever publish the rows of its slots."""
+    stopped = await asyncpg.connect(log_line.urls[0].worker)
+    await stopped.execute(f"SELECT pg_advisory_lock_shared({relay_module._LOCKS}, {relay_module._PRESENCE})")
+    await stopped.execute(f"SELECT pg_advisory_lock({relay_module._LOCKS}, s) FROM generate_series(0, 15) AS s")
+    monkeypatch.setattr(relay_module, "SILENT_AFTER_S", 0.3)
+    monkeypatch.setattr(relay_module, "_BALANCE_EVERY_S", 0.1)
+    log_line.begin(relay_to(log_line, Recorder()))
+    await log_line.emit(new_id(), new_id(), 1)
+    await until(log_line.outbox_empty)
+    assert stopped.is_closed()
+
+
+async def test_a_relay_that_waits_long_for_the_bus_is_not_taken_for_a_stopped_one(
+    log_line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "SILENT_AFTER_S", 0.5)
+    monkeypatch.setattr(relay_module, "_BALANCE_EVERY_S", 0.1)
+    monkeypatch.setattr(relay_module, "_SPEAK_EVERY_S", 0.05)
+    bus = Recorder()
+    bus.answers.clear()
+    patient, other = relay_to(log_line, bus), relay_to(log_line, Recorder())
+    log_line.begin(patient)
+    await log_line.emit(new_id(), new_id(), 1)
+
+    async def publishing() -> bool:
+        return bus.attempts == 1
+
+    await until(publishing)
+    log_line.begin(other)
+    await asyncio.sleep(1.5)
+    assert bus.attempts == 1
+    bus.answers.set()
+    await until(log_line.outbox_empty)
+    assert numbers(bus.sent) == [1]
 
 
 async def test_stopping_makes_a_last_pass(log_line: Line) -> None:

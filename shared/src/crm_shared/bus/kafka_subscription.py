@@ -66,6 +66,7 @@ class KafkaSubscription:
         self._topics = list(topics)
         self._nothing_in_hand = asyncio.Event()
         self._nothing_in_hand.set()
+        self._deals = self._fetched_at_deal = 0
         self._committed: dict[TopicPartition, int] = {}
         self._oldest: dict[TopicPartition, float] = {}
         self._behind_since: dict[TopicPartition, float] = {}
@@ -100,6 +101,7 @@ class KafkaSubscription:
             found = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=max_records)
         except (KafkaError, OSError) as error:
             raise BusUnavailable(f"Kafka is away: {type(error).__name__}: {error}") from error
+        self._fetched_at_deal = self._deals
         records = [delivered_from(record) for part in found.values() for record in part]
         if records:
             self._nothing_in_hand.clear()
@@ -115,7 +117,8 @@ class KafkaSubscription:
         if not nexts:
             return
         try:
-            if not nexts.keys() <= self._consumer.assignment():
+            # A partition that was taken away and given back has been read on meanwhile: its offset would go back.
+            if self._fetched_at_deal != self._deals or not nexts.keys() <= self._consumer.assignment():
                 raise Fenced(f"{self._group}: a partition has been taken away")
             await self._consumer.commit(nexts)
         except _FENCED as error:
@@ -162,6 +165,7 @@ class KafkaSubscription:
 
     def forget_offsets(self) -> None:
         """Partitions have been dealt anew."""
+        self._deals += 1
         self._committed.clear()
         self._behind_since.clear()
 

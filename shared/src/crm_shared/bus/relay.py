@@ -4,6 +4,9 @@ No cursor remembers "the last id": a transaction that commits late would be pass
 whoever holds a slot's session advisory lock publishes its rows by id. Slots are shared fairly among the live workers,
 who know each other by a shared lock. The locks live on one direct connection: behind a transaction-pooling proxy two
 relays would share one. Should two overlap after a lost session, both send in order: consumers see repetitions only.
+
+A process that has stopped keeps its connection, and so its locks. The others end the session of a relay that has been
+silent for long: a live one speaks every few seconds, even while it waits for the bus.
 """
 
 import asyncio
@@ -35,6 +38,8 @@ _BUSY_FOR_S = 5.0
 _BALANCE_EVERY_S = 2.0
 _RETRY_PARKED_AFTER_S = 15.0
 _FINISH_WITHIN_S = 10.0
+_SPEAK_EVERY_S = 2.0
+SILENT_AFTER_S = 10.0
 
 _WAITING = """
 SELECT o.id, o.slot, o.event_id, o.type, o.subject, o.created_at, o.tenant_id, o.aggregate_id, o.epoch, o.seq,
@@ -60,6 +65,12 @@ WHERE parked_at < clock_timestamp() - make_interval(secs => $2) AND slot = ANY($
 _LIVE = """
 SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = $1 AND objid = $2 AND objsubid = 2 AND granted
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+_END_SILENT = """
+SELECT pg_terminate_backend(a.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.classid = $1 AND l.objid = $2 AND l.objsubid = 2 AND l.granted
+AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+AND a.state = 'idle' AND a.state_change < clock_timestamp() - make_interval(secs => $3)
 """
 
 
@@ -150,6 +161,8 @@ class Relay:
 
     async def _balance(self, connection: "asyncpg.Connection[Any]") -> None:
         """Hold a fair share of the slots, and no more; give what couldn't be sent another chance."""
+        for _ in await connection.fetch(_END_SILENT, _LOCKS, _PRESENCE, SILENT_AFTER_S):
+            _log.warning("silent_relay_ended", service=self._source)
         live = await connection.fetchval(_LIVE, _LOCKS, _PRESENCE)
         fair = math.ceil(SLOTS / max(live, 1))
         while len(self._held) > fair:
@@ -172,7 +185,7 @@ class Relay:
         if not rows:
             return 0
         try:
-            await self._bus.publish([self._record(row) for row in rows])
+            await self._publish(connection, [self._record(row) for row in rows])
         except RecordRefused as error:
             await self._park(connection, [rows[at] for at in error.positions], error.reason)
             return 0
@@ -188,6 +201,17 @@ class Relay:
         oldest = min(row["created_at"] for row in rows)
         metrics.OUTBOX_AGE.labels(self._source).set((self._clock.now() - oldest).total_seconds())
         return len(rows)
+
+    async def _publish(self, connection: "asyncpg.Connection[Any]", records: Sequence[Record]) -> None:
+        """Publish, showing a sign of life meanwhile; whose session is lost gives up, as its slots have other owners."""
+        publishing = asyncio.create_task(self._bus.publish(records))
+        try:
+            while not (await asyncio.wait([publishing], timeout=_SPEAK_EVERY_S))[0]:
+                await connection.execute("SELECT 1")
+            publishing.result()
+        finally:
+            publishing.cancel()
+            await asyncio.gather(publishing, return_exceptions=True)
 
     async def _park(self, connection: "asyncpg.Connection[Any]", rows: Sequence[Any], reason: str) -> None:
         await connection.execute(_PARK, [row["slot"] for row in rows], [row["id"] for row in rows], reason)

@@ -14,7 +14,7 @@ from sqlalchemy.sql import ClauseElement
 
 from crm_shared.db import finder
 from crm_shared.db.away import AWAY
-from crm_shared.db.statements import fixed, shaped
+from crm_shared.db.statements import fixed, insert_of_columns, shaped
 from crm_shared.db.walls import Roles
 from crm_shared.events import EventPayload
 
@@ -77,19 +77,14 @@ class Tx:
             await self.connection.executemany(prepared.sql, [prepared.arguments(row) for row in rows])
 
     async def copy(self, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-        """Insert many rows by COPY, and say how many.
+        """Insert many rows in one statement, a column an array, and say how many.
 
-        PostgreSQL refuses COPY into a table under row-level security, so the rows go through a temporary table.
+        PostgreSQL refuses COPY into a table under row-level security.
         """
-        names = ", ".join(f'"{column}"' for column in columns)
-        stage = f"stage_{table.name}"
-        await self.connection.execute(
-            f'CREATE TEMPORARY TABLE IF NOT EXISTS "{stage}" ON COMMIT DELETE ROWS '  # noqa: S608 # names from our own tables
-            f'AS SELECT {names} FROM "{table.name}" WITH NO DATA; DELETE FROM "{stage}"'
-        )
-        await self.connection.copy_records_to_table(stage, columns=list(columns), records=rows)
-        status = await self.connection.execute(f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM "{stage}"')  # noqa: S608
-        await self.connection.execute(f'DROP TABLE "{stage}"')
+        values = [list(column) for column in zip(*rows, strict=True)]
+        if not values:
+            return 0
+        status = await self.connection.execute(insert_of_columns(table, tuple(columns)), *values)
         return int(status.rsplit(" ", 1)[-1])
 
     async def find(self, statement: Any) -> list[Record]:
@@ -239,9 +234,14 @@ class Database:
 
 async def _roll_back(connection: Any) -> None:
     try:
-        await asyncio.wait_for(asyncio.shield(connection.execute("ROLLBACK")), _ROLLBACK_TIMEOUT_S)
+        rolling: asyncio.Future[Any] = asyncio.ensure_future(connection.execute("ROLLBACK"))
+        # Should nobody wait for it any more, its failure is no news.
+        rolling.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.wait_for(asyncio.shield(rolling), _ROLLBACK_TIMEOUT_S)
     except (asyncpg.PostgresError, *AWAY, asyncio.CancelledError):
-        connection.terminate()
+        # A connection that the server has closed is no longer in our hands; what broke it is the news.
+        with suppress(asyncpg.InterfaceError):
+            connection.terminate()
 
 
 async def prepare_connection(connection: Any) -> None:
