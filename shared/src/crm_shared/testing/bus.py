@@ -5,8 +5,9 @@ an event is applied twice, left out, or applied out of order.
 """
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
@@ -30,14 +31,24 @@ from crm_shared.testing.cluster import Cluster, Databases
 PATIENCE_S = 30.0
 """How long a test waits for what must happen, before it fails."""
 
+_COMMITTED = """
+CREATE TABLE committed (
+    aggregate_id uuid NOT NULL, number bigint NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+GRANT ALL ON committed TO PUBLIC;
+"""
 _LEDGER = """
 CREATE TABLE ledger (
     nth bigint GENERATED ALWAYS AS IDENTITY, tenant_id uuid NOT NULL, aggregate_id uuid NOT NULL,
-    seq bigint NOT NULL, number bigint NOT NULL, by text NOT NULL
+    seq bigint NOT NULL, number bigint NOT NULL, by integer NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE TABLE balance (aggregate_id uuid PRIMARY KEY, total bigint NOT NULL);
 GRANT ALL ON ledger, balance TO PUBLIC;
 """
+
+
+class _Undone(Exception):
+    """This transaction was never meant to commit."""
 
 
 class Counted(BaseModel):
@@ -122,6 +133,18 @@ class Line:
             for number in numbers:
                 tx.emit(self.counted(number=number), aggregate_id=aggregate_id)  # pyright: ignore[reportCallIssue]
 
+    async def write(self, tenant: UUID, aggregate_id: UUID, *numbers: int, undone: bool = False) -> None:
+        """Commit events about one aggregate, or not, and beside them in the same transaction what they say."""
+        with suppress(_Undone):
+            async with self.producing.transaction(tenant) as tx:
+                for number in numbers:
+                    tx.emit(self.counted(number=number), aggregate_id=aggregate_id)  # pyright: ignore[reportCallIssue]
+                await tx.connection.executemany(
+                    "INSERT INTO committed VALUES ($1, $2)", [(aggregate_id, number) for number in numbers]
+                )
+                if undone:
+                    raise _Undone
+
     async def emit_snapshot(self, tenant: UUID, aggregate_id: UUID, number: int) -> None:
         """Commit a snapshot of one aggregate."""
         async with self.producing.transaction(tenant) as tx:
@@ -178,11 +201,12 @@ class Line:
         async def write_down(tx: Tx, event: Received[Counted], *, now: datetime) -> None:
             del now
             await tx.connection.execute(
-                "INSERT INTO ledger (tenant_id, aggregate_id, seq, number, by) VALUES ($1, $2, $3, $4, 'reaction')",
+                "INSERT INTO ledger (tenant_id, aggregate_id, seq, number, by) VALUES ($1, $2, $3, $4, $5)",
                 event.tenant,
                 event.aggregate_id,
                 event.sequence,
                 event.data.number,
+                os.getpid(),
             )
 
         self.projections.on(self.counted.TYPE, Counted)(add_up)
@@ -217,9 +241,10 @@ async def laid_line(cluster: Cluster, schema: Schema, bus: Bus) -> AsyncGenerato
     aggregate = f"item-{new_id().hex[-12:]}"
     counted, snapshot = counted_events(aggregate)
     urls = (await cluster.database(schema), await cluster.database(schema))
-    admin = await asyncpg.connect(urls[1].admin)
-    await admin.execute(_LEDGER)
-    await admin.close()
+    for url, tables in zip(urls, (_COMMITTED, _LEDGER), strict=True):
+        admin = await asyncpg.connect(url.admin)
+        await admin.execute(tables)
+        await admin.close()
     producing = await Database.open(urls[0].worker, schema.service, size=8, flush=flush_outbox)
     consuming = await Database.open(urls[1].worker, schema.service, size=4, flush=flush_outbox)
     line = Line(bus, producing, consuming, urls, aggregate, counted, snapshot)

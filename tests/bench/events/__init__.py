@@ -1,0 +1,53 @@
+"""Commit in one service to effect in another, and what an event costs when many others wait before it."""
+
+from tests.bench.faults.stage import SHORT, Stage, stages
+from tests.bench.figures import Figure, at_most
+from tests.bench.run import Run
+
+from .growth import consuming_by_depth, relaying_by_depth
+from .latency import all_in_one, two_processes
+
+BAR_MS = {"log": 100.0, "kafka": 250.0}
+GROWTH = 1.25
+"""A hundredfold backlog may cost this much more per event: what noise makes of two equal windows on a busy machine, no
+more. An index that is scanned instead of searched, or a queue that is sorted, costs tens of times as much."""
+_WARM_S, _MEASURED_S = 3.0, 15.0
+
+
+async def measure(run: Run) -> list[Figure]:
+    """Both adapters: the PostgreSQL log in one process, as it is run; Kafka between two."""
+    async with stages(run, SHORT) as adapters:
+        return [figure for stage in adapters for figure in await play(run, stage)]
+
+
+async def play(run: Run, stage: Stage) -> list[Figure]:
+    """One adapter."""
+    return await _latency(run, stage) + await _growth(run, stage)
+
+
+async def _latency(run: Run, stage: Stage) -> list[Figure]:
+    warm_s, measured_s = (0.5, 0.5) if run.short else (_WARM_S, _MEASURED_S)
+    way = all_in_one if stage.adapter == "log" else two_processes
+    with run.steps.step(f"{stage.adapter}: commit to effect at 200 events/s") as note:
+        async with stage.line() as played:
+            spread = await way(played, warm_s, measured_s)
+        note.text = f"p99 {spread.p99_ms:.0f} ms"
+    return [
+        Figure(f"commit to effect, {stage.adapter}: p50", spread.p50_ms, "ms"),
+        Figure(f"commit to effect, {stage.adapter}: p99", spread.p99_ms, "ms", at_most(BAR_MS[stage.adapter])),
+    ]
+
+
+async def _growth(run: Run, stage: Stage) -> list[Figure]:
+    figures: list[Figure] = []
+    unit, rounds = (200, 1) if run.short else (2_000, 5)
+    for what, by_depth in (("relaying", relaying_by_depth), ("consuming", consuming_by_depth)):
+        with run.steps.step(f"{stage.adapter}: {what} from a backlog of 1×, 10× and 100×") as note:
+            once, ten, hundred = await by_depth(stage, unit=unit, rounds=rounds)
+            note.text = f"{once:.0f}, {ten:.0f}, {hundred:.0f} µs an event"
+        figures += [
+            Figure(f"{what} an event, {stage.adapter}: {unit:,} waiting", once, "µs"),
+            Figure(f"{what} an event, {stage.adapter}: 10× ÷ 1× waiting", ten / once, "", at_most(GROWTH)),
+            Figure(f"{what} an event, {stage.adapter}: 100× ÷ 1× waiting", hundred / once, "", at_most(GROWTH)),
+        ]
+    return figures
