@@ -359,3 +359,33 @@ async def test_bootstrapping_twice_changes_nothing(house):
         me = (await http.get("/v1/me")).json()
     assert parse_id("ten", me["tenant"]["id"]) == first.tenant
     assert isinstance(first.users["a@example.com"], UUID)
+
+
+class TestOperators:
+    """Who runs the installation is said by who runs it, not by a tenant's administrators."""
+
+    MADE = (
+        ("/v1/users", {"email": "op@example.com", "name": "Op", "roles": ["admin", "operator"]}),
+        ("/v1/api-keys", {"name": "op", "roles": ["operator"]}),
+    )
+
+    @pytest.mark.parametrize(("path", "body"), MADE)
+    async def test_no_admin_makes_one(self, kit, path: str, body: dict[str, Any]):
+        async with kit.client(kit.tenant(), "identity:admin") as client:
+            refused = await client.post(path, json=body)
+        assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
+
+    async def test_no_admin_becomes_one_or_gets_hold_of_ones_secret(self, kit):
+        tenant = kit.tenant()
+        async with kit.client(tenant, "identity:admin", "platform:admin") as operator:
+            user, key = [(await operator.post(path, json=body)).json() for path, body in self.MADE]
+        async with kit.client(tenant, "identity:admin") as admin:
+            plain = (
+                await admin.post("/v1/users", json={"email": "a@example.com", "name": "A", "roles": ["admin"]})
+            ).json()
+            answers = [
+                await admin.patch(f"/v1/users/{plain['id']}", json={"roles": ["operator"]}),
+                await admin.patch(f"/v1/users/{user['id']}", json={"name": "Other"}),
+                await admin.post(f"/v1/api-keys/{key['api_key']['id']}/rotate", json={}),
+            ]
+        assert [answer.status_code for answer in answers] == [403, 403, 403], [answer.text for answer in answers]

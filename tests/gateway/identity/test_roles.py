@@ -48,3 +48,14 @@ def test_a_viewer_only_reads():
 def test_two_roles_hold_what_either_holds():
     both = scopes_of([Role.AGENT, Role.MARKETER], KNOWN)
     assert both == scopes_of([Role.AGENT], KNOWN) | scopes_of([Role.MARKETER], KNOWN)
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.OPERATOR])
+def test_no_tenants_role_reaches_the_platform_by_a_wildcard(role: Role):
+    assert not scopes_of([role], {*KNOWN, "platform:admin"}) & {"platform:admin"}
+    assert "platform:admin" in scopes_of([role, Role.OPERATOR], {*KNOWN, "platform:admin"})
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
+def test_only_an_admin_sees_events_that_wait(role: Role):
+    assert not scopes_of([role], {"parked-events:admin", "parked-events:payload"})

@@ -32,7 +32,7 @@ def template(method: str, path: str) -> str | frozenset[str]:
         ("GET", "/v1/customers", "/v1/customers"),
         ("GET", "/v1/customers/cus_1", "/v1/customers/{id}"),
         ("POST", "/v1/customers/search", "/v1/customers/search"),
-        ("GET", "/v1/customers/search", "/v1/customers/{id}"),
+        ("GET", "/v1/customers/search", frozenset({"POST"})),
         ("GET", "/v1/customers/x/card", "/v1/customers/{id}/card"),
         ("HEAD", "/v1/customers", "/v1/customers"),
         ("DELETE", "/v1/customers", frozenset({"GET", "HEAD", "POST"})),
@@ -61,6 +61,17 @@ def test_an_operations_id_names_its_owner(prefix: str, owner: str | None):
     found = TABLE.find("GET", f"/v1/operations/{prefix}_0123")
     assert isinstance(found, Route)
     assert found.owner(f"/v1/operations/{prefix}_0123") == owner
+
+
+@pytest.mark.parametrize(
+    ("name", "owner"),
+    [("customer", "customer"), ("gateway", "gateway"), ("contact-center", "contact-center"), ("x", None)],
+)
+def test_an_event_that_waits_is_found_in_the_service_that_the_path_names(name: str, owner: str | None):
+    for template in ("/v1/parked-events/{service}", "/v1/parked-events/{service}/{key}/skip"):
+        path = template.replace("{service}", name).replace("{key}", "deal:1")
+        route = Route("POST", template, "parked_events_x", "customer", "parked-events:admin")
+        assert route.owner(path) == owner
 
 
 def merged(**operation: Any) -> dict[str, Any]:

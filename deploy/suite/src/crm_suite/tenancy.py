@@ -3,9 +3,11 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from crm_gateway.identity import store
 from crm_gateway.identity.commands import NewApiKey, NewUser, create_api_key, create_tenant, create_user
+from crm_gateway.identity.commands import ensure_operator as make_operator
 from crm_gateway.identity.domain.credentials import CredentialKind, new_credential, parse_credential
 from crm_gateway.identity.domain.roles import Role
 from crm_gateway.identity.passwords import hash_password
@@ -34,12 +36,23 @@ class Access:
 
 async def ensure_tenant(database: Database, access: Access, *, now: datetime) -> bool:
     """Open the tenant with this access unless it is there already, and tell whether it was opened now."""
-    async with database.reading(NO_TENANT) as tx:
-        if await store.tenant_of(tx, store.SLUG, access.slug) is not None:
-            return False
+    if await _tenant_of(database, access) is not None:
+        return False
     password_hash = await hash_password(access.password)
     await transact(database, _open, Viewer.system(new_id()), access, password_hash, now=now)
     return True
+
+
+async def ensure_operator(database: Database, access: Access, *, now: datetime) -> None:
+    """Let this access' key run the installation, beside administering its tenant."""
+    tenant, credential = await _tenant_of(database, access), parse_credential(access.api_key)
+    if tenant is not None and credential is not None:
+        await transact(database, make_operator, Viewer.system(tenant), credential.id, now=now)
+
+
+async def _tenant_of(database: Database, access: Access) -> UUID | None:
+    async with database.reading(NO_TENANT) as tx:
+        return await store.tenant_of(tx, store.SLUG, access.slug)
 
 
 async def _open(tx: Tx, viewer: Viewer, access: Access, password_hash: str, *, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """What administrators and people logging in do; the only place that changes identity's state."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from crm_gateway.identity.domain.accounts import (
     folded_email,
 )
 from crm_gateway.identity.domain.credentials import LONGEST_OVERLAP, SESSION_LIFETIME, Credential, CredentialKind
-from crm_gateway.identity.domain.roles import Role
+from crm_gateway.identity.domain.roles import PLATFORM, Role
 from crm_gateway.identity.events import (
     TenantClosed,
     TenantCreated,
@@ -109,6 +109,7 @@ async def create_user(tx: Tx, viewer: Viewer, data: NewUser, *, now: datetime) -
     Raises:
         Conflict: the address is taken.
     """
+    _require_giver(viewer, data.roles)
     new = User(
         id=new_id(),
         email=data.email,
@@ -136,6 +137,7 @@ async def change_user(
     """
     user = await _locked_user(tx, user_id)
     _expect(user.version, expected)
+    _require_giver(viewer, (*user.roles, *changes.get("roles", ())))
     if "roles" in changes and public_id("usr", user_id) == viewer.subject and Role.ADMIN not in changes["roles"]:
         raise Conflict("Another admin has to take this role from you.", code="own_admin_role")
     changed = await store.update_user(tx, user_id, **changes)
@@ -146,7 +148,8 @@ async def change_user(
 
 async def set_password(tx: Tx, viewer: Viewer, user_id: UUID, password_hash: str, *, now: datetime) -> User:
     """Gives a user a new password; all their sessions end."""
-    await _locked_user(tx, user_id)
+    user = await _locked_user(tx, user_id)
+    _require_giver(viewer, user.roles)
     changed = await store.update_user(tx, user_id, password_hash=password_hash)
     await _end_sessions(tx, user_id)
     await _note(tx, viewer, "user.password_set", public_id("usr", user_id), {}, now=now)
@@ -179,6 +182,7 @@ async def create_api_key(tx: Tx, viewer: Viewer, data: NewApiKey, *, now: dateti
     """
     if data.expires_at is not None and data.expires_at <= now:
         raise Invalid.field("/expires_at", "Choose a time to come, or leave it out.", code="expires_in_past")
+    _require_giver(viewer, data.roles)
     new = ApiKey(
         id=data.credential.id,
         name=data.name,
@@ -201,10 +205,20 @@ async def rotate_api_key(
 ) -> ApiKey:
     """Gives a key a new secret; the old one holds for `overlap` more (at most seven days)."""
     key = await _open_key(tx, credential.id)
+    _require_giver(viewer, key.roles)
     until = now + min(overlap, LONGEST_OVERLAP)
     rotated = await store.rotate_api_key(tx, key.id, secret_hash=credential.kept, overlap_until=until)
     await _note(tx, viewer, "api_key.rotated", public_id("key", key.id), {"overlap_until": until.isoformat()}, now=now)
     return rotated
+
+
+async def ensure_operator(tx: Tx, viewer: Viewer, key_id: UUID, *, now: datetime) -> None:
+    """Lets a key run the installation; only the suite itself says so."""
+    key = await _open_key(tx, key_id)
+    if Role.OPERATOR not in key.roles:
+        _require_giver(viewer, [Role.OPERATOR])
+        await store.give_api_key(tx, key_id, (*key.roles, Role.OPERATOR))
+        await _note(tx, viewer, "api_key.operator", public_id("key", key_id), {}, now=now)
 
 
 async def revoke_api_key(tx: Tx, viewer: Viewer, key_id: UUID, *, now: datetime) -> ApiKey:
@@ -257,6 +271,12 @@ async def _open_key(tx: Tx, key_id: UUID) -> ApiKey:
     if key.revoked_at is not None:
         raise Conflict("This key has been revoked.", code="api_key_revoked")
     return key
+
+
+def _require_giver(viewer: Viewer, roles: Iterable[Role]) -> None:
+    """A tenant's administrator neither makes operators of the installation nor gets hold of an operator's secret."""
+    if Role.OPERATOR in roles:
+        viewer.require(PLATFORM)
 
 
 def _expect(actual: int, expected: int | None) -> None:

@@ -181,6 +181,11 @@ async def revoke_api_key(tx: Tx, key_id: UUID, *, now: datetime) -> ApiKey:
     return await _update_key(tx, key_id, revoked_at=now, previous_hash=None, previous_until=None)
 
 
+async def give_api_key(tx: Tx, key_id: UUID, roles: Sequence[Role]) -> ApiKey:
+    """It holds these roles from now on."""
+    return await _update_key(tx, key_id, roles=[role.value for role in roles])
+
+
 async def _update_key(tx: Tx, key_id: UUID, **changes: Any) -> ApiKey:
     changed = (
         update(api_key)

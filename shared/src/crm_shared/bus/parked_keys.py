@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from uuid import UUID
 
+from crm_shared.bus import parking_desk
 from crm_shared.bus.effects import Effects
 from crm_shared.bus.intake import IDLE_AT_MOST_S, TAKE_DEADLINE_S, Healing, Intake
 from crm_shared.bus.port import Delivered
@@ -14,7 +15,6 @@ from crm_shared.db.away import PASSING
 from crm_shared.db.inbox import Position
 from crm_shared.db.parking import ParkedEvent, ParkedKey
 from crm_shared.db.pool import NO_TENANT, Database, Tx
-from crm_shared.errors import NotFound
 from crm_shared.events import Envelope
 from crm_shared.observability.logs import logger
 
@@ -53,44 +53,19 @@ class ParkedKeys:
     async def retry(self, tenant: UUID, key: str, *, actor: str, reason: str) -> None:
         """Try a key now instead of when its time has come."""
         async with self._database.transaction(tenant) as tx:
-            at = await self._locked(tx, key)
-            await parking.note(tx, key, "retry", at=at, by=(actor, reason), now=self._clock.now())
+            await parking_desk.retry(tx, key, actor=actor, reason=reason, now=self._clock.now())
         await self._drain(tenant, key)
 
     async def skip(self, tenant: UUID, key: str, *, actor: str, reason: str) -> None:
         """Give up what holds a key back — the event that fails, or those that never came — and let it go on.
 
         Raises:
-            NotFound: nothing waits under this key, or somebody works on it right now.
+            NotFound: nothing waits under this key.
         """
         async with self._database.transaction(tenant) as tx:
-            at = await self._locked(tx, key)
-            first = next(iter(await parking.parked_events(tx, key, limit=1)), None)
-            if first is not None:
-                skipped = await self._skip_first(tx, first, at)
-                await parking.note(tx, key, "skip", at=skipped, by=(actor, reason), now=self._clock.now())
+            await parking_desk.skip(tx, key, actor=actor, reason=reason, now=self._clock.now())
         if tenant != NO_TENANT:
             await self._drain(tenant, key)
-
-    async def _skip_first(self, tx: Tx, first: ParkedEvent, at: Position) -> Position:
-        if tx.tenant == NO_TENANT:
-            await parking.drop_event(tx, first)
-            await parking.forget_key(tx, first.key)
-            return first.position
-        if judge(at, first.position, first.type) is Verdict.TOO_EARLY:
-            missing = Position(first.position.epoch, first.position.seq - 1)
-            await inbox.advance(tx, {first.key: missing})
-            return missing
-        await parking.drop_event(tx, first)
-        if first.position > at:
-            await inbox.advance(tx, {first.key: first.position})
-        return first.position
-
-    async def _locked(self, tx: Tx, key: str) -> Position:
-        at = await parking.lock_parked_key(tx, key)
-        if at is None:
-            raise NotFound.of("parked key", key)
-        return at
 
     async def _drain(self, tenant: UUID, key: str, *, wait: bool = True) -> None:
         try:
@@ -142,7 +117,7 @@ class ParkedKeys:
                 return False
             waiting = await parking.parked_events(tx, key, limit=1)
         for event in waiting:
-            Envelope.from_bytes(event.raw)  # raises what keeps it here
+            Envelope.from_record(event.topic, event.raw)  # raises what keeps it here
             delivered = Delivered(
                 event.topic, key, event.raw, {}, event.partition, event.offset, self._clock.now()
             )  # fmt: skip

@@ -20,7 +20,7 @@ from crm_suite.allinone.listening import PortTaken, listen, listen_somewhere, po
 from crm_suite.allinone.running import Doors, suite_running, until_asked_to_stop
 from crm_suite.allinone.welcome import Addresses, welcome
 from crm_suite.steps import Steps
-from crm_suite.tenancy import Access, ensure_tenant
+from crm_suite.tenancy import Access, ensure_operator, ensure_tenant
 
 DEFAULT_PORT = 8080
 MAIL_PAGE_PORT = 8025
@@ -119,7 +119,9 @@ async def _serve(console: Console, wish: Wish, home: Home, *, until: Callable[[]
     async with suite_running(home, doors, steps) as running:
         access = kept_access(home)
         assert running.gateway.database is not None
-        await ensure_tenant(running.gateway.database, access, now=SystemClock().now())
+        now = SystemClock().now()
+        await ensure_tenant(running.gateway.database, access, now=now)
+        await ensure_operator(running.gateway.database, access, now=now)
         home.announce({"url": addresses.gateway, "mail": addresses.mail_page, "access": asdict(access)})
         if wish.table:
             welcome(console, addresses, access, notes=_notes(steps, home))

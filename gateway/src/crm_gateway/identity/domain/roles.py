@@ -22,7 +22,12 @@ class Role(StrEnum):
     SUPERVISOR = "supervisor"
     INTEGRATION = "integration"
     VIEWER = "viewer"
+    OPERATOR = "operator"
+    """Runs the installation for all tenants; given by who runs it, never by a tenant's own administrators."""
 
+
+PLATFORM = "platform:admin"
+"""What concerns no tenant, or all of them."""
 
 _STAFF = frozenset(
     {
@@ -106,19 +111,22 @@ GRANTS: dict[Role, frozenset[str]] = {
     # Machines read and write everything of the business; they administer nothing and approve nothing.
     Role.INTEGRATION: frozenset({"*:read", "*:write"}),
     Role.VIEWER: frozenset({"*:read"}),
+    Role.OPERATOR: frozenset({PLATFORM, "me:read"}),
 }
 
 _PERSONNEL = frozenset({"identity:read", "identity:write", "identity:admin"})
-ADMIN_ONLY = _PERSONNEL | {"customers:admin", "customers:erase"}
-"""Scopes that no other role shall hold: people and keys, and the rules by which all customers are rated."""
+ADMIN_ONLY = _PERSONNEL | {"customers:admin", "customers:erase", "parked-events:admin", "parked-events:payload"}
+"""Scopes that no other role shall hold: people and keys, the rules by which all customers are rated, waiting events."""
 
 
 def scopes_of(roles: Iterable[Role], known: Iterable[str]) -> frozenset[str]:
     """The scopes among `known` that somebody with `roles` holds.
 
-    Wildcards over all resources don't reach identity: only an admin sees users and keys.
+    Wildcards over all resources don't reach identity: only an admin sees users and keys. None reaches the platform.
     """
     held = set(roles)
     patterns = {pattern for role in held for pattern in GRANTS[role]}
     granted = {scope for scope in known if any(fnmatchcase(scope, pattern) for pattern in patterns)}
-    return frozenset(granted if Role.ADMIN in held else granted - _PERSONNEL)
+    if Role.ADMIN not in held:
+        granted -= _PERSONNEL
+    return frozenset(granted if Role.OPERATOR in held else granted - {PLATFORM})

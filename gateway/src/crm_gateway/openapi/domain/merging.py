@@ -12,6 +12,7 @@ Document: TypeAlias = dict[str, Any]
 
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
 OPERATIONS_PATH = "/v1/operations/"
+PARKED_EVENTS_PATH = "/v1/parked-events/"
 OPERATION_OWNERS = {
     "opcus": "customer",
     "opsal": "sales-pipeline",
@@ -20,6 +21,11 @@ OPERATION_OWNERS = {
     "opgat": "gateway",
 }
 """Whose long job an operation's id names, by the id's prefix."""
+_OWNER_IN_PATH: dict[str, dict[str, Any]] = {
+    "operation_id": {"type": "string", "pattern": f"^({'|'.join(OPERATION_OWNERS)})_[0-9a-v]{{26}}$"},
+    "service": {"type": "string", "enum": sorted(OPERATION_OWNERS.values())},
+}
+"""Path parameters of the routes that every service has: to clients each route is one, and this finds its owner."""
 
 _PRIVATE_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/openapi.json", "/docs"})
 
@@ -61,8 +67,8 @@ class _Merge:
         place = f"{method.upper()} {path}"
         known = self.paths.setdefault(path, {}).get(method)
         if known is not None:
-            if path.startswith(OPERATIONS_PATH):
-                return  # one operation for clients; the id's prefix finds the owner
+            if is_everybodys(path):
+                return  # one operation for clients; the path's parameter finds the owner
             self.faults.append(f"{place} is served by both {known['x-upstream']} and {owner}")
             return
         operation_id = operation.get("operationId")
@@ -72,7 +78,7 @@ class _Merge:
             self.faults.append(f"operationId {operation_id} names {self._operation_ids[operation_id]} and {place}")
         else:
             self._operation_ids[operation_id] = place
-        shown = _with_any_owner(operation) if path.startswith(OPERATIONS_PATH) else operation
+        shown = _with_any_owner(operation) if is_everybodys(path) else operation
         self.paths[path][method] = {**shown, "x-upstream": owner}
 
     def _add_component(self, owner: str, key: tuple[str, str], schema: Any) -> None:
@@ -113,11 +119,16 @@ def _with_shared_parameters(item: dict[str, Any], method: str) -> dict[str, Any]
     return {**operation, "parameters": [*shared, *operation.get("parameters", [])]} if shared else operation
 
 
+def is_everybodys(path: str) -> bool:
+    """Whether every service serves this path, each for what is its own."""
+    return path.startswith((OPERATIONS_PATH, PARKED_EVENTS_PATH))
+
+
 def _with_any_owner(operation: dict[str, Any]) -> dict[str, Any]:
-    """An `/v1/operations/{id}` operation whose id may be any owner's."""
-    pattern = f"^({'|'.join(OPERATION_OWNERS)})_[0-9a-v]{{26}}$"
     parameters = [
-        {**parameter, "schema": {"type": "string", "pattern": pattern}} if parameter.get("in") == "path" else parameter
+        {**parameter, "schema": _OWNER_IN_PATH.get(parameter["name"], parameter.get("schema"))}
+        if parameter.get("in") == "path"
+        else parameter
         for parameter in operation.get("parameters", [])
     ]
     return {**operation, "parameters": parameters}

@@ -8,7 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from crm_gateway.openapi.domain.merging import METHODS, OPERATION_OWNERS, OPERATIONS_PATH, Document
+from crm_gateway.openapi.domain.merging import (
+    METHODS,
+    OPERATION_OWNERS,
+    OPERATIONS_PATH,
+    PARKED_EVENTS_PATH,
+    Document,
+)
 
 SCOPE_EXTENSION = "x-required-scope"
 PUBLIC_EXTENSION = "x-public"
@@ -25,11 +31,13 @@ class Route:
     scope: str | None
 
     def owner(self, path: str) -> str | None:
-        """The upstream for this very path: usually fixed; for long jobs named by the id's prefix."""
-        if not self.template.startswith(OPERATIONS_PATH):
-            return self.upstream
-        prefix = path[len(OPERATIONS_PATH) :].partition("_")[0]
-        return OPERATION_OWNERS.get(prefix)
+        """The upstream for this very path: usually fixed; for routes that every service has, named in the path."""
+        if self.template.startswith(OPERATIONS_PATH):
+            return OPERATION_OWNERS.get(path[len(OPERATIONS_PATH) :].partition("_")[0])
+        if self.template.startswith(PARKED_EVENTS_PATH):
+            name = path[len(PARKED_EVENTS_PATH) :].partition("/")[0]
+            return name if name in OPERATION_OWNERS.values() else None
+        return self.upstream
 
 
 class ScopeMissing(Exception):
@@ -91,8 +99,8 @@ def _walk(node: _Node, segments: list[str], position: int, method: str, known: s
     literal = node.literals.get(segment)
     if literal is not None:
         route = _walk(literal, segments, position + 1, method, known)
-        if route is not None:
-            return route
+        if route is not None or known:
+            return route  # a path that is spelt out is no parameter's value, whatever the method
     if node.parameter is not None and segment:
         return _walk(node.parameter, segments, position + 1, method, known)
     return None
