@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -102,16 +103,17 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         """Stop the server in order, and wait until it is gone; a second call does nothing."""
         pid = self._running_pid()
-        if pid is None:
-            return
-        for sign in (signal.SIGINT, signal.SIGQUIT):  # fast, then immediate
+        for sign in (signal.SIGINT, signal.SIGQUIT) if pid is not None else ():  # fast, then immediate
             try:
                 os.kill(pid, sign)
             except ProcessLookupError:
                 break
             if self._wait_gone(pid):
                 break
-        self._process = None
+        if self._process is not None:  # it removes its pid file a moment before it is gone
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_STOP_TIMEOUT_S)
+            self._process = None
 
     def _command(self, name: str) -> str:
         return str(_programs() / name)
