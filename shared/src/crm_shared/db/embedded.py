@@ -103,13 +103,8 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         """Stop the server in order, and wait until it is gone; a second call does nothing."""
         pid = self._running_pid()
-        for sign in (signal.SIGINT, signal.SIGQUIT) if pid is not None else ():  # fast, then immediate
-            try:
-                os.kill(pid, sign)
-            except ProcessLookupError:
-                break
-            if self._wait_gone(pid):
-                break
+        if pid is not None:
+            self._end(pid)
         if self._process is not None:  # it removes its pid file a moment before it is gone
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(_STOP_TIMEOUT_S)
@@ -192,6 +187,13 @@ class EmbeddedPostgres:
             time.sleep(0.02)
         tail = self.log.read_text(errors="replace")[-2000:] if self.log.exists() else ""
         raise EmbeddedPostgresError(f"The embedded PostgreSQL server did not start. The end of {self.log}:\n{tail}")
+
+    def _end(self, pid: int) -> None:
+        for sign in (signal.SIGINT, signal.SIGQUIT):  # fast, then immediate
+            with suppress(ProcessLookupError):
+                os.kill(pid, sign)
+            if self._wait_gone(pid):
+                return
 
     def _wait_gone(self, pid: int) -> bool:
         deadline = time.monotonic() + _STOP_TIMEOUT_S
