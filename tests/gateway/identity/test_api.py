@@ -386,6 +386,6 @@ class TestOperators:
             answers = [
                 await admin.patch(f"/v1/users/{plain['id']}", json={"roles": ["operator"]}),
                 await admin.patch(f"/v1/users/{user['id']}", json={"name": "Other"}),
-                await admin.post(f"/v1/api-keys/{key['api_key']['id']}/rotate", json={}),
+                await admin.post(f"/v1/api-keys/{key['id']}/rotate", json={}),
             ]
         assert [answer.status_code for answer in answers] == [403, 403, 403], [answer.text for answer in answers]

@@ -1,9 +1,12 @@
 """The `crm` command. Each subcommand imports what it runs only when it runs, so that `crm --help` answers at once."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+
+from crm_suite.events.cli import app as events
 
 app = typer.Typer(
     name="crm",
@@ -12,6 +15,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(events, name="events")
 
 
 @app.command()
@@ -49,6 +53,34 @@ def migrate() -> None:
     try:
         migrate_embedded(Console())
     except CannotMigrate as reason:
+        _complain(str(reason))
+
+
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
+    """Save all data of this installation in one file, with the suite running or stopped."""
+    from crm_suite.backup.archive import CannotBackUp  # noqa: PLC0415
+    from crm_suite.backup.saving import back_up  # noqa: PLC0415
+
+    try:
+        back_up(Console(), file)
+    except CannotBackUp as reason:
+        _complain(str(reason))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `crm backup` made.")],
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace the data that is here, for good.")] = False,
+) -> None:
+    """Bring this installation back to what it was when the backup was made."""
+    from crm_suite.backup.archive import CannotRestore  # noqa: PLC0415
+    from crm_suite.backup.restoring import restore as run  # noqa: PLC0415
+
+    try:
+        run(Console(), file, force=force)
+    except CannotRestore as reason:
         _complain(str(reason))
 
 

@@ -110,8 +110,19 @@ class EmbeddedPostgres:
                 self._process.wait(_STOP_TIMEOUT_S)
             self._process = None
 
-    def _command(self, name: str) -> str:
+    @staticmethod
+    def program(name: str) -> str:
+        """The path of one of PostgreSQL's programs, of the server's own version."""
         return str(_programs() / name)
+
+    def take_over(self) -> None:
+        """Make a data directory that somebody else laid down the server's own."""
+        self._allow_system_user()
+        self.data.chmod(0o700)
+        if os.geteuid() == 0:
+            user = pwd.getpwnam(_SYSTEM_USER)
+            for path in (self.data, *self.data.rglob("*")):
+                os.chown(path, user.pw_uid, user.pw_gid)
 
     def _allow_system_user(self) -> None:
         """PostgreSQL refuses to run as root: give it a user of its own that can reach its files."""
@@ -136,7 +147,7 @@ class EmbeddedPostgres:
             os.chown(self.data, user.pw_uid, user.pw_gid)
         sync = ["--no-sync"] if self.careless else []
         self._run(
-            self._command("initdb"),
+            self.program("initdb"),
             "-D",
             str(self.data),
             "-U",
@@ -153,7 +164,7 @@ class EmbeddedPostgres:
         options = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 # our own program and settings
-                [self._command("postgres"), "-D", str(self.data), "-k", str(self.sockets), *options],
+                [self.program("postgres"), "-D", str(self.data), "-k", str(self.sockets), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

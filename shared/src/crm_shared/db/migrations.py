@@ -17,6 +17,7 @@ from alembic.config import Config
 from alembic.operations import MigrateOperation, Operations
 from alembic.operations.ops import CreateTableOp, MigrationScript
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, Table, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -110,7 +111,7 @@ def _add_walls(metadata: MetaData) -> Callable[[MigrationContext, Any, list[Migr
     return process
 
 
-def _config(schema: Schema, connection: Connection) -> Config:
+def _config(schema: Schema, connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(schema.migrations).replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
@@ -120,6 +121,11 @@ def _config(schema: Schema, connection: Connection) -> Config:
     config.attributes["connection"] = connection
     config.attributes["schema"] = schema
     return config
+
+
+def known_revisions(schema: Schema) -> set[str]:
+    """Every version that this code can migrate from; a database that has another one was made by newer code."""
+    return {script.revision for script in ScriptDirectory.from_config(_config(schema)).walk_revisions()}
 
 
 def run_environment() -> None:

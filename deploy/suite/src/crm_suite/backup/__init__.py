@@ -1,0 +1,1 @@
+"""All data of an installation in one file, and back."""

@@ -1,0 +1,1 @@
+"""Events that wait, from the command line."""
