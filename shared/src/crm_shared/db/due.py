@@ -1,12 +1,17 @@
-"""Due work: a row says what must happen when; the effect and the row's removal are one transaction."""
+"""Due work: a row says what must happen when; the effect and the row's removal are one transaction.
 
-from collections.abc import Awaitable, Callable
+Work of one tenant and kind shares a transaction, most overdue first. Where one piece fails, all of that transaction is
+undone and each piece tried in one of its own, so that a failure stays its own.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, literal_column, select, update
+from sqlalchemy import and_, bindparam, delete, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from crm_shared.db.away import PASSING
@@ -18,6 +23,9 @@ _log = logger("due")
 _AT_ONCE = timedelta(milliseconds=100)
 _FIRST_RETRY = timedelta(seconds=5)
 _LONGEST_RETRY = timedelta(hours=1)
+_BATCH = 50
+_TURN_S = 0.05
+"""How long a batch may go on before it commits: rows that it has locked are rows that a request may wait for."""
 
 _insert = insert(due).values(
     tenant_id=bindparam("tenant_id"),
@@ -35,12 +43,33 @@ _SCHEDULE = _insert.on_conflict_do_update(
         "last_error": literal_column("NULL"),
     },
 )
+_COLUMNS = (due.c.tenant_id, due.c.kind, due.c.key, due.c.due_at, due.c.payload, due.c.attempts)
 _UNSCHEDULE = delete(due).where(due.c.kind == bindparam("kind"), due.c.key == bindparam("key"))
-_CLAIM = (
-    select(due.c.tenant_id, due.c.kind, due.c.key, due.c.due_at, due.c.payload, due.c.attempts)
-    .where(due.c.due_at <= bindparam("now", type_=due.c.due_at.type))
+_now = bindparam("now", type_=due.c.due_at.type)
+_first = (
+    select(due.c.tenant_id, due.c.kind)
+    .where(due.c.due_at <= _now)
     .order_by(due.c.due_at)
     .limit(1)
+    .with_for_update(skip_locked=True)
+    .cte("first")
+)
+_CLAIM = (
+    select(*_COLUMNS)
+    .join_from(_first, due, and_(due.c.tenant_id == _first.c.tenant_id, due.c.kind == _first.c.kind))
+    .where(due.c.due_at <= _now)
+    .order_by(due.c.due_at)
+    .limit(_BATCH)
+    .with_for_update(skip_locked=True, of=due)
+)
+_CLAIM_ONE = (
+    select(*_COLUMNS)
+    .where(
+        due.c.tenant_id == bindparam("tenant"),
+        due.c.kind == bindparam("k"),
+        due.c.key == bindparam("y"),
+        due.c.due_at <= _now,
+    )
     .with_for_update(skip_locked=True)
 )
 _RETRY_LATER = (
@@ -113,31 +142,59 @@ def _nothing() -> None:
     """Scheduling alone is reason enough to wake the worker after the commit."""
 
 
-async def run_one_due(database: Database, timers: Timers, *, now: datetime) -> bool:
-    """Claim and carry out the most overdue work; says whether there was any.
+async def run_due(database: Database, timers: Timers, *, now: datetime) -> int:
+    """Carry out the most overdue work with more of its tenant and kind; says how many pieces (0: none is due).
 
     A failing handler leaves its row, to be tried again after 5 seconds (a tenth of a second where the fault will pass,
     such as a deadlock), then ever later up to an hour.
     """
-    claimed: Due | None = None
+    claimed: list[Due] = []
+    done = 0
     try:
         async with database.across() as tx:
-            row = await tx.one(_CLAIM, {"now": now})
-            if row is None:
-                return False
-            claimed = Due(row["tenant_id"], row["kind"], row["key"], row["due_at"], row["payload"], row["attempts"])
-            handler = timers.handlers.get(claimed.kind)
-            if handler is None:
-                raise LookupError(f"nobody handles due work of kind {claimed.kind}")  # kept for a later version
-            await database.become(tx, claimed.tenant)
-            # The row goes first: a handler may schedule the same key anew.
-            await tx.run(_UNSCHEDULE, {"kind": claimed.kind, "key": claimed.key})
-            await handler(tx, claimed, now=now)
+            claimed = [Due(*row) for row in await tx.all(_CLAIM, {"now": now})]
+            if claimed:
+                done = await _carry_out(database, tx, timers, claimed, now)
     except Exception as error:
-        if claimed is None:
-            raise
-        await _postpone(database, claimed, error, now)
-    return True
+        match claimed:
+            case []:
+                raise
+            case [only]:
+                await _postpone(database, only, error, now)
+            case _:
+                for piece in claimed:
+                    await _alone(database, timers, piece, now)
+        return len(claimed)
+    return done
+
+
+async def _alone(database: Database, timers: Timers, piece: Due, now: datetime) -> None:
+    """Carry out one piece in a transaction of its own, unless another worker has."""
+    try:
+        async with database.across() as tx:
+            which = {"tenant": piece.tenant, "k": piece.kind, "y": piece.key, "now": now}
+            row = await tx.one(_CLAIM_ONE, which)
+            if row is not None:
+                await _carry_out(database, tx, timers, [Due(*row)], now)
+    except Exception as error:  # noqa: BLE001 # whatever a handler raises, its work is tried again
+        await _postpone(database, piece, error, now)
+
+
+async def _carry_out(database: Database, tx: Tx, timers: Timers, claimed: Sequence[Due], now: datetime) -> int:
+    """As many of them as one turn allows; says how many. The others stay due."""
+    handler = timers.handlers.get(claimed[0].kind)
+    if handler is None:
+        raise LookupError(f"nobody handles due work of kind {claimed[0].kind}")  # kept for a later version
+    await database.become(tx, claimed[0].tenant)
+    clock = asyncio.get_running_loop().time
+    until = clock() + _TURN_S
+    for count, piece in enumerate(claimed, 1):
+        # The row goes first: a handler may schedule the same key anew.
+        await tx.run(_UNSCHEDULE, {"kind": piece.kind, "key": piece.key})
+        await handler(tx, piece, now=now)
+        if clock() > until:
+            return count
+    return len(claimed)
 
 
 async def _postpone(database: Database, claimed: Due, error: Exception, now: datetime) -> None:

@@ -48,6 +48,7 @@ due = tenant_table(
     Column("last_error", Text()),
     PrimaryKeyConstraint("tenant_id", "kind", "key"),
     Index("ix_due_due_at", "due_at"),
+    Index("ix_due_tenant_id_kind_due_at", "tenant_id", "kind", "due_at"),
     across=("SELECT", "UPDATE", "DELETE"),
 )
 

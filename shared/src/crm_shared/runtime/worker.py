@@ -9,7 +9,7 @@ from crm_shared.bus.consumer import Consumer
 from crm_shared.bus.port import Bus
 from crm_shared.bus.relay import Relay
 from crm_shared.clock import Clock
-from crm_shared.db.due import run_one_due
+from crm_shared.db.due import run_due
 from crm_shared.db.idempotency import forget_old_keys
 from crm_shared.db.operations import run_one_operation
 from crm_shared.db.pool import Database
@@ -110,7 +110,7 @@ class Worker:
     async def _timers(self, context: WorkerContext) -> None:
         timers = self._service.timers
         while not self._stopping.is_set():
-            if not await run_one_due(self._database, timers, now=self._clock.now()):
+            if not await run_due(self._database, timers, now=self._clock.now()):
                 await context.pause(_POLL_S)
 
     async def _jobs(self, context: WorkerContext) -> None:
