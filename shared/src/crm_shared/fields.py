@@ -1,27 +1,47 @@
 """Pydantic field types and model kinds shared by HTTP models and event payloads."""
 
-from collections.abc import Mapping
-from datetime import datetime
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     WithJsonSchema,
 )
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, SchemaValidator, core_schema
 
 from crm_shared.errors import Invalid
-from crm_shared.ids import parse_id, public_id
+from crm_shared.ids import ID_TAIL, parse_id, public_id
 from crm_shared.money import Money
+
+_FORMS = {
+    "instant": (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].*", re.DOTALL), "2026-01-31T12:00:00Z"),
+    "day": (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), "2026-01-31"),
+    "time": (re.compile(r"[0-9]{2}:.*", re.DOTALL), "08:30"),
+}
+
+
+def _written_out(kind: str) -> BeforeValidator:
+    """Refuse numbers: pydantic would read 0 as the first second of 1970."""
+    form, example = _FORMS[kind]
+
+    def check(value: Any) -> Any:
+        if isinstance(value, date | time) or (isinstance(value, str) and form.fullmatch(value)):
+            return value
+        raise PydanticCustomError("not_written_out", "write it out, such as {example}", {"example": example})
+
+    return BeforeValidator(check)
 
 
 def _within_reason(value: datetime) -> datetime:
@@ -31,7 +51,9 @@ def _within_reason(value: datetime) -> datetime:
     return value
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_within_reason)]
+Instant = Annotated[AwareDatetime, _written_out("instant"), AfterValidator(_within_reason)]
+Day = Annotated[date, _written_out("day")]
+TimeOfDay = Annotated[time, _written_out("time")]
 
 
 class PublicId:
@@ -63,7 +85,7 @@ class PublicId:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {
             "type": "string",
-            "pattern": f"^{self.prefix}_[0-9a-v]{{26}}$",
+            "pattern": f"^{self.prefix}_{ID_TAIL}$",
             "examples": [public_id(self.prefix, UUID("01890a5d-ac96-774b-bcce-b302099a8057"))],
         }
 
@@ -120,32 +142,36 @@ def _write_money(value: Money) -> dict[str, str]:
 MoneyField = Annotated[Money, _MoneyField()]
 
 
-def _read_decimal(value: Any) -> Decimal:
-    if isinstance(value, Decimal):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
-    if isinstance(value, str) and _is_plain_decimal(value):
-        return Decimal(value)
-    raise PydanticCustomError("decimal_malformed", 'expected digits with at most six decimals as text, such as "12.5"')
+class DecimalText:
+    """Marks a decimal that travels as text; its pattern is what is checked and what is documented, so they agree."""
 
+    def __init__(self, pattern: str = r"-?[0-9]{1,15}(\.[0-9]{1,6})?", example: str = "12.5") -> None:
+        self.pattern = pattern
+        self.example = example
+        self._form = re.compile(pattern)
 
-class _DecimalField:
-    """A decimal that travels as text."""
+    def _read(self, value: Any) -> Decimal:
+        if isinstance(value, Decimal):
+            return value
+        if isinstance(value, str) and self._form.fullmatch(value):
+            return Decimal(value)
+        raise PydanticCustomError(
+            "decimal_malformed", 'expected a decimal as text, such as "{example}"', {"example": self.example}
+        )
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(
-            _read_decimal,
+            self._read,
             serialization=core_schema.plain_serializer_function_ser_schema(
                 lambda value: format(value, "f"), when_used="json", return_schema=core_schema.str_schema()
             ),
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"type": "string", "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,6})?$", "examples": ["12.5"]}
+        return {"type": "string", "pattern": f"^{self.pattern}$", "examples": [self.example]}
 
 
-DecimalField = Annotated[Decimal, _DecimalField()]
+DecimalField = Annotated[Decimal, DecimalText()]
 
 
 def extensible(values: type[StrEnum]) -> WithJsonSchema:
@@ -153,10 +179,47 @@ def extensible(values: type[StrEnum]) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "x-extensible-enum": [value.value for value in values]})
 
 
+def _exact(node: Any) -> None:
+    """Mark every number and truth value below `node` as strict: no `"5"` for 5, no `false` for 0."""
+    if isinstance(node, list | tuple):
+        for child in cast("Sequence[Any]", node):
+            _exact(child)
+    elif isinstance(node, dict):
+        schema = cast("dict[str, Any]", node)
+        is_schema = isinstance(schema.get("type"), str)  # otherwise the fields of a model, by name
+        if is_schema and schema["type"] in {"int", "float", "bool"}:
+            _tighten(schema)
+            return
+        for key, child in schema.items():
+            if not is_schema or key not in {"default", "metadata", "serialization"}:
+                _exact(child)
+
+
+def _tighten(schema: dict[str, Any]) -> None:
+    exact = {**schema, "strict": True}
+    if schema["type"] == "int":
+        exact = core_schema.no_info_before_validator_function(_whole, cast("CoreSchema", exact))
+    schema.clear()
+    schema.update(exact)
+
+
+def _whole(value: Any) -> Any:
+    """To JSON, 30.0 is a whole number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class Strict(BaseModel):
-    """What a client sends: unknown fields are refused."""
+    """What a client sends: unknown fields are refused, and nothing is taken for something else."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    @classmethod
+    def __pydantic_on_complete__(cls) -> None:
+        """Tighten the finished schema: pydantic's own strict mode would refuse dates and enumerations as text, too."""
+        _exact(cls.__pydantic_core_schema__)
+        cls.__pydantic_complete__ = False  # else the validator made before would be taken again
+        cls.__pydantic_validator__ = SchemaValidator(cls.__pydantic_core_schema__)
+        cls.__pydantic_complete__ = True
 
 
 class Read(BaseModel):

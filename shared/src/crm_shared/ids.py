@@ -12,7 +12,12 @@ from uuid_utils.compat import uuid7
 from crm_shared.errors import Invalid
 
 _TEXT_LENGTH = 26
-_ALPHABET = frozenset("0123456789abcdefghijklmnopqrstuv")
+ID_TAIL = "[0-9a-v]{25}[048cgkos]"
+"""The form of a text id's second part: 130 bits for 128, so that the last two are zero."""
+_LETTERS = "0123456789abcdefghijklmnopqrstuv"
+_ALPHABET = frozenset(_LETTERS)
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
+_SHIFTS = range(120, -1, -10)  # 128 bits and two of padding are 13 pairs of letters
 
 
 def new_id() -> UUID:

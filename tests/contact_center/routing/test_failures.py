@@ -266,7 +266,7 @@ class TestPresence:
         await floor.take(agent)
         path = f"/v1/agents/{agent}/state"
         assert await floor.refused(path, {"state": "offline"}) == (409, "agent_in_conversation")
-        assert await floor.refused(path, {"state": "wrapping"}) == (422, "state_not_choosable")
+        assert await floor.refused(path, {"state": "wrapping"}) == (422, "invalid_request")
 
     async def test_a_user_who_is_deactivated_leaves_the_desk(self, floor: Any) -> None:
         await floor.queue()

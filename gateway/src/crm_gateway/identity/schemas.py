@@ -20,7 +20,11 @@ SessionId = Annotated[UUID, PublicId("ses")]
 AuditId = Annotated[UUID, PublicId("aud")]
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Email = Annotated[str, StringConstraints(min_length=3, max_length=255)]
+Email = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=255),
+    Field(json_schema_extra={"pattern": r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,190}$"}),  # as `folded_email` checks
+]
 Team = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 # Length limits only: what a person types is never trimmed or checked for kinds of characters.
 Password = Annotated[

@@ -1,6 +1,7 @@
 """One HTTP call as a handler sees it: who asks, what time it is, and the few ways to answer."""
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +17,7 @@ from crm_shared.db.idempotency import Answer, IdempotencyKey, claim, keep
 from crm_shared.db.operations import Operation
 from crm_shared.db.pool import NO_TENANT, Database, Tx
 from crm_shared.db.unit_of_work import in_transaction
-from crm_shared.errors import Invalid, NotFound, PreconditionFailed, PreconditionRequired, Unauthenticated
+from crm_shared.errors import Invalid, NotFound, PreconditionRequired, Unauthenticated
 from crm_shared.http.auth import TokenVerifier
 from crm_shared.http.operation_model import OperationRead
 from crm_shared.http.pagination import Cursors, PageQuery
@@ -24,7 +25,11 @@ from crm_shared.tenancy import Viewer
 
 T = TypeVar("T")
 JSON = "application/json"
-_KEY_LENGTH = 255
+KEY_LENGTH = 255
+KEY_PATTERN = r"[!-~]([ -~]*[!-~])?"
+ETAG_PATTERN = r'(\*|(W/)?("[0-9]{1,18}"|[0-9]{1,18}))'
+_ETAG = re.compile(ETAG_PATTERN)
+_VISIBLE = re.compile(KEY_PATTERN)
 _NOBODY = Viewer(tenant=NO_TENANT, subject="public")
 
 
@@ -137,17 +142,18 @@ class Call:
 
         Raises:
             PreconditionRequired: there is none, and this route needs one.
-            PreconditionFailed: it is no version of ours.
+            Invalid: it isn't an ETag of ours.
         """
         header = self.request.headers.get("if-match")
         if header is None or header == "*":
             if required and header is None:
                 raise PreconditionRequired("Send If-Match with the ETag of the state you saw.")
             return None
-        text = header.strip().removeprefix("W/").strip('"')
-        if not text.isascii() or not text.isdigit() or len(text) > 18:
-            raise PreconditionFailed("If-Match doesn't hold an ETag of this resource; read it again.")
-        return int(text)
+        if not _ETAG.fullmatch(header):
+            raise Invalid.field(
+                "header:If-Match", 'Send one ETag as it was answered, such as "1".', code="etag_malformed"
+            )
+        return int(header.removeprefix("W/").strip('"'))
 
     def resource(self, kind: type[T]) -> T:
         """Something the process made at start-up, by its type."""
@@ -157,8 +163,8 @@ class Call:
         header = self.request.headers.get("idempotency-key")
         if header is None:
             return None
-        if not 0 < len(header) <= _KEY_LENGTH or not header.isascii():
-            raise Invalid.field("header:Idempotency-Key", f"Use 1 to {_KEY_LENGTH} ASCII characters.")
+        if not 0 < len(header) <= KEY_LENGTH or not _VISIBLE.fullmatch(header):
+            raise Invalid.field("header:Idempotency-Key", f"Use 1 to {KEY_LENGTH} visible ASCII characters.")
         body = await self.request.body() if self.route.body_field is not None else b""
         seen = hashlib.sha256()
         for part in (self.request.url.query.encode(), self.request.headers.get("if-match", "").encode(), body):

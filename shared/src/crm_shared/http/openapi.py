@@ -1,27 +1,53 @@
 """The service's OpenAPI document, in the form that generated clients are pleasant with."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from crm_shared.http.problems import MEDIA_TYPE
+from crm_shared.http.call import ETAG_PATTERN, KEY_LENGTH, KEY_PATTERN
+from crm_shared.http.problems import MEDIA_TYPE, TITLES, Problem
+from crm_shared.http.router import StrictRoute
 
-_WRITES = ("post", "patch", "put", "delete")
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
     "description": "Names this request: a repeat with the same key and body gets the first answer again for 24 hours.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH, "pattern": f"^{KEY_PATTERN}$"},
 }
 _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
-    "required": False,
     "description": "The ETag of the state that was seen; 412 if it has changed since.",
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": f"^{ETAG_PATTERN}$", "examples": ['"1"', "*"]},
 }
+_RETRY_AFTER = {
+    "Retry-After": {"description": "Seconds to wait.", "required": False, "schema": {"type": "integer", "minimum": 1}}
+}
+_CHALLENGE = {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}}
+_HEADERS = {401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}
+_MEANINGS = {
+    400: "The request's head is malformed.",
+    401: "We don't know who asks.",
+    403: "The caller lacks the scope.",
+    404: "It isn't there, or isn't the caller's.",
+    408: "The body came too slowly.",
+    409: "It clashes with the present state.",
+    410: "It was there and has been erased.",
+    412: "It has changed since the state in If-Match.",
+    413: "The body is longer than is taken here.",
+    422: "The input is not valid.",
+    428: "Say in If-Match which state was seen.",
+    429: "Slow down.",
+    431: "The headers are longer than is taken.",
+    500: "A fault of ours; it has been logged.",
+    502: "The service broke off before it answered.",
+    503: "Not now; try again.",
+    504: "The service gave no answer in time.",
+}
+_ANYWHERE = (400, 401, 403, 404, 409, 410, 422, 429, 431, 500, 502, 503, 504)
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -29,25 +55,55 @@ def describe(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema:
         return app.openapi_schema
     document = get_openapi(title=app.title, version=app.version, routes=app.routes, openapi_version="3.1.0")
-    for methods in document["paths"].values():
-        for method, operation in methods.items():
-            if method in _WRITES:
-                parameters: list[Any] = operation.setdefault("parameters", [])
-                parameters.append(_IDEMPOTENCY_KEY)
-                if method in ("patch", "put"):
-                    parameters.append(_IF_MATCH)
-            _problems_as_problem_json(operation)
-    schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
+    for route in app.routes:
+        if isinstance(route, StrictRoute) and route.include_in_schema:
+            for method in route.methods or ():
+                _complete(document["paths"][route.path_format][method.lower()], route)
+    components: dict[str, Any] = document.setdefault("components", {})
+    schemas: dict[str, Any] = components.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    document["components"]["securitySchemes"] = {
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= {**problem.pop("$defs"), "Problem": problem}
+    components["schemas"] = dict(sorted(schemas.items()))
+    components["responses"] = {_name(status): _response(status) for status in _MEANINGS}
+    components["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "An API key or a session's token."}
     }
     app.openapi_schema = document
     return document
 
 
-def _problems_as_problem_json(operation: dict[str, Any]) -> None:
-    for status, response in operation.get("responses", {}).items():
-        if status.startswith(("4", "5")) and "application/json" in response.get("content", {}):
-            response["content"] = {MEDIA_TYPE: response["content"].pop("application/json")}
+def _complete(operation: dict[str, Any], route: StrictRoute) -> None:
+    """Add what every route does without saying so: its headers, and every way in which it may refuse."""
+    parameters: list[Any] = operation.setdefault("parameters", [])
+    if route.takes_idempotency_key:
+        parameters.append(_IDEMPOTENCY_KEY)
+    if route.takes_if_match:
+        parameters.append({**_IF_MATCH, "required": route.requires_if_match})
+    if not parameters:
+        del operation["parameters"]
+    kept = {code: response for code, response in operation["responses"].items() if not code.startswith(("4", "5"))}
+    refused = {str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in sorted(_refusals(route))}
+    operation["responses"] = kept | refused
+
+
+def _refusals(route: StrictRoute) -> Iterator[int]:
+    yield from _ANYWHERE
+    if not (route.methods or set()) <= {"GET", "HEAD"}:
+        yield from (408, 413)
+    if route.takes_if_match:
+        yield 412
+    if route.requires_if_match:
+        yield 428
+
+
+def _response(status: int) -> dict[str, Any]:
+    headers = {"headers": _HEADERS[status]} if status in _HEADERS else {}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {"description": _MEANINGS[status], **headers, "content": content}
+
+
+def _name(status: int) -> str:
+    """`NotFound` for 404."""
+    return "".join(word.capitalize() for word in TITLES[status].split())

@@ -31,12 +31,13 @@ _STATUS: dict[type[errors.CrmError], int] = {
     errors.DeadlineExceeded: 504,
     errors.Unavailable: 503,
 }
-_TITLES = {
+TITLES = {
     400: "Bad request",
     401: "Not authenticated",
     403: "Forbidden",
     404: "Not found",
     405: "Method not allowed",
+    408: "Too slow",
     409: "Conflict",
     410: "Gone",
     412: "Precondition failed",
@@ -45,7 +46,9 @@ _TITLES = {
     422: "Invalid input",
     428: "Precondition required",
     429: "Too many requests",
+    431: "Headers too large",
     500: "Internal error",
+    502: "Bad gateway",
     503: "Unavailable",
     504: "Deadline exceeded",
 }
@@ -87,7 +90,7 @@ def problem_body(
     return orjson.dumps(
         {
             "type": f"/problems/{code}",
-            "title": _TITLES.get(status, "Error"),
+            "title": TITLES.get(status, "Error"),
             "status": status,
             "detail": detail,
             "code": code,

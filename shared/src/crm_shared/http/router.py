@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from inspect import isfunction
 from typing import Any
 
 import orjson
@@ -11,17 +12,6 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from crm_shared.errors import FieldError, Invalid
-from crm_shared.http.problems import Problem
-
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    401: {"model": Problem, "description": "We don't know who asks."},
-    403: {"model": Problem, "description": "The caller lacks the scope."},
-    404: {"model": Problem, "description": "It isn't there, or isn't the caller's."},
-    409: {"model": Problem, "description": "It clashes with the present state."},
-    422: {"model": Problem, "description": "The input is not valid."},
-    429: {"model": Problem, "description": "Slow down."},
-    503: {"model": Problem, "description": "Not now; try again."},
-}
 
 
 class Unscoped(TypeError):
@@ -51,6 +41,30 @@ class StrictRoute(APIRoute):
         extra: dict[str, Any] = {"x-required-scope": self.scope} if self.scope else {"x-public": self.public}
         extra["security"] = [{"token": []}] if self.scope else []
         self.openapi_extra = {**extra, **(self.openapi_extra or {})}
+
+    @property
+    def takes_idempotency_key(self) -> bool:
+        """Whether the handler writes through its call, which heeds `Idempotency-Key`."""
+        return not self._calls.isdisjoint({"write", "start"})
+
+    @property
+    def takes_if_match(self) -> bool:
+        """Whether the handler asks its call for `If-Match`."""
+        return "if_match" in self._calls
+
+    @property
+    def requires_if_match(self) -> bool:
+        """Whether the handler insists on it."""
+        return self.takes_if_match and ("required",) in self.endpoint.__code__.co_consts
+
+    @cached_property
+    def _calls(self) -> frozenset[str]:
+        """The names in the code of the handler and its own helpers: asking it beats having it say everything twice."""
+        names = set(self.endpoint.__code__.co_names)
+        for helper in [self.endpoint.__globals__.get(name) for name in names]:
+            if isfunction(helper) and helper.__module__ == self.endpoint.__module__:
+                names |= set(helper.__code__.co_names)
+        return frozenset(names)
 
     @cached_property
     def known_parameters(self) -> frozenset[str]:
@@ -99,6 +113,5 @@ class Router(APIRouter):
             prefix=prefix,
             tags=[tag],
             route_class=StrictRoute,
-            responses=PROBLEMS,
             generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}".replace("-", "_"),
         )

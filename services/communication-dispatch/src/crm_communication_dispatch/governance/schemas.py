@@ -1,6 +1,5 @@
 """The policy and suppressions as clients send and get them."""
 
-from datetime import time
 from typing import Annotated
 
 from pydantic import Field
@@ -16,7 +15,7 @@ from crm_communication_dispatch.governance.domain import (
     Window,
 )
 from crm_communication_dispatch.providers.domain import Channel
-from crm_shared.fields import Instant, Read, Strict, extensible
+from crm_shared.fields import Instant, Read, Strict, TimeOfDay, extensible
 from crm_shared.http import Page, PageQuery
 
 Purpose = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", examples=["marketing", "transactional"])]
@@ -39,8 +38,8 @@ class CapWrite(Strict):
 class QuietHoursWrite(Strict):
     """Local times between which a channel is silent, such as 21:00 and 08:00."""
 
-    start: time
-    end: time
+    start: TimeOfDay
+    end: TimeOfDay
 
     def to_domain(self) -> QuietHours:
         """As the rules read it; a zone would make no sense here and is dropped."""

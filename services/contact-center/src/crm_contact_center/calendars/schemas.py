@@ -1,6 +1,5 @@
 """Calendars over HTTP: windows are wall-clock times such as `{"opens": "08:30", "closes": "12:00"}`."""
 
-from datetime import date
 from typing import Annotated, Self
 
 from pydantic import Field
@@ -8,7 +7,7 @@ from pydantic import Field
 from crm_contact_center.calendars.domain import MINUTES_A_DAY, Calendar, Window
 from crm_contact_center.calendars.store import NamedCalendar
 from crm_contact_center.references import CalendarId
-from crm_shared.fields import Instant, Read, Strict
+from crm_shared.fields import Day, Instant, Read, Strict
 from crm_shared.http.pagination import Page, PageQuery
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -40,7 +39,7 @@ class Weekly(Strict):
 class SpecialDay(Strict):
     """A holiday (no windows) or a day with hours of its own."""
 
-    day: date
+    day: Day
     windows: list[WindowBody] = Field([], max_length=12)
 
 

@@ -1,6 +1,6 @@
 """Queues, reservations and the ways into and out of a queue, over HTTP."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
@@ -185,7 +185,7 @@ class ReservationReject(Strict):
 class AgentStateChange(Strict):
     """What the agent does now: `available`, `break` or `offline`."""
 
-    state: AgentState
+    state: Literal[AgentState.OFFLINE, AgentState.AVAILABLE, AgentState.BREAK]
     reason: str | None = Field(None, min_length=1, max_length=100)
     lease_s: int = Field(60, ge=10, le=3_600, description="Without a heartbeat for so long the agent counts as gone.")
 

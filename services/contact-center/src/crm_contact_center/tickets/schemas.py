@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from crm_contact_center.interactions.domain import InteractionChannel
 from crm_contact_center.references import AgentId, CalendarId, CustomerId, InteractionId, PolicyId, TicketId
@@ -212,7 +213,7 @@ class SlaTargetBody(Strict):
     @model_validator(mode="after")
     def one_of_them(self) -> Self:
         if (self.seconds is None) == (self.working_days is None):
-            raise ValueError("give either seconds or working_days")
+            raise PydanticCustomError("target_ambiguous", "give either seconds or working_days")
         return self
 
     def to_domain(self) -> Target:
@@ -246,7 +247,7 @@ class SlaPolicyCreate(Strict):
     @model_validator(mode="after")
     def only_pending_states_pause(self) -> Self:
         if self.pauses is not None and not PENDING.issuperset(self.pauses):
-            raise ValueError("only pending states can pause a clock")
+            raise PydanticCustomError("pause_not_pending", "only pending states can pause a clock")
         return self
 
     def to_domain(self) -> Policy:

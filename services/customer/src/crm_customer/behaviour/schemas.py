@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from crm_customer.behaviour.commands import Report, Reported
 from crm_customer.behaviour.domain import FactKind, Item, MoneyFact, Totals, exact
@@ -46,7 +47,9 @@ class PurchaseCreate(Strict):
     def _somebody(self) -> Self:
         by_key = self.customer_source is not None and self.customer_external_id is not None
         if (self.customer_id is None) != by_key:
-            raise ValueError("name the customer by customer_id, or by customer_source and customer_external_id")
+            raise PydanticCustomError(
+                "customer_not_named", "name the customer by customer_id, or by customer_source and customer_external_id"
+            )
         return self
 
     @property

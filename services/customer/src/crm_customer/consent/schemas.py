@@ -1,10 +1,11 @@
 """Consents as clients send and see them."""
 
 from collections.abc import Sequence
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from crm_customer.consent.commands import Recording
 from crm_customer.consent.domain import Answer, ConsentStatus, Entry, LegalBasis, OptIn, Reason
@@ -16,13 +17,16 @@ from crm_shared.errors import CrmError
 from crm_shared.fields import Instant, Read, Strict, extensible
 from crm_shared.http.pagination import Page
 
+Said = Literal[ConsentStatus.GRANTED, ConsentStatus.REVOKED]
+"""What can be recorded; a consent expires by itself, by its `expires_at`."""
+
 
 class ConsentCreate(Strict):
     """What a customer allowed or forbade for one purpose and channel."""
 
     purpose: Slug
     channel: Slug
-    status: ConsentStatus
+    status: Said
     legal_basis: LegalBasis = LegalBasis.CONSENT
     effective_at: Instant | None = Field(None, description="When the customer said so; now, if left out.")
     expires_at: Instant | None = Field(None, description="When it ends by itself.")
@@ -34,11 +38,9 @@ class ConsentCreate(Strict):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if self.source_ref is not None and self.source is None:
-            raise ValueError("source_ref needs a source")
-        if self.status is ConsentStatus.EXPIRED:
-            raise ValueError("a consent expires by its expires_at; record granted or revoked")
+            raise PydanticCustomError("source_missing", "source_ref needs a source")
         if self.opt_in is not OptIn.SINGLE and self.status is not ConsentStatus.GRANTED:
-            raise ValueError("only a grant is opted in to")
+            raise PydanticCustomError("opt_in_without_grant", "only a grant is opted in to")
         return self
 
     def to_domain(self, customer_id: UUID) -> Recording:
@@ -69,7 +71,9 @@ class ConsentItem(ConsentCreate):
     def _somebody(self) -> Self:
         by_key = self.external_source is not None and self.external_id is not None
         if (self.customer_id is None) != by_key:
-            raise ValueError("name the customer by customer_id, or by external_source and external_id")
+            raise PydanticCustomError(
+                "customer_not_named", "name the customer by customer_id, or by external_source and external_id"
+            )
         return self
 
     @property

@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from crm_customer.fields import Country, Currency, ImportId, SourceName
 from crm_customer.transfer.domain import Format, ImportKind, Settings
@@ -40,7 +41,7 @@ class _Options(BaseModel):
             except orjson.JSONDecodeError:
                 parsed = None
             if not isinstance(parsed, dict) or not all(isinstance(each, str) for each in parsed.values()):  # pyright: ignore[reportUnknownVariableType]
-                raise ValueError("expected a JSON object of texts")
+                raise PydanticCustomError("mapping_malformed", "expected a JSON object of texts")
         return value
 
     def mapped(self) -> dict[str, str]:

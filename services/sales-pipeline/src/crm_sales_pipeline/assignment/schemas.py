@@ -1,6 +1,6 @@
 """Sellers, rules and explanations over HTTP."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -14,7 +14,8 @@ from crm_shared.ids import new_id
 
 Weight = Annotated[int, Field(ge=0, le=1_000)]
 Capacity = Annotated[int, Field(ge=0, le=100_000)]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]  # what a double holds, as JSON readers may use one
+RuleStrategy = Literal[Strategy.ROUND_ROBIN, Strategy.LEAST_LOADED, Strategy.WEIGHTED]
 Priority = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
@@ -104,7 +105,7 @@ class RuleCreate(Strict):
 
     name: Name
     priority: Priority = 100
-    strategy: Strategy
+    strategy: RuleStrategy
     seed: Seed = 1
     sources: list[Slug] = Field(default_factory=list[Slug])
     buying_windows: list[Slug] = Field(default_factory=list[Slug])
@@ -136,7 +137,7 @@ class RuleUpdate(Strict):
 
     name: Name = ""
     priority: Priority = 100
-    strategy: Strategy = Strategy.ROUND_ROBIN
+    strategy: RuleStrategy = Strategy.ROUND_ROBIN
     seed: Seed = 1
     sources: list[Slug] = Field(default_factory=list[Slug])
     buying_windows: list[Slug] = Field(default_factory=list[Slug])

@@ -11,7 +11,7 @@ from crm_sales_pipeline.catalogue.domain.pricing import Discount, PriceRules, Ta
 from crm_sales_pipeline.catalogue.domain.products import Price, PriceBook, Product
 from crm_sales_pipeline.fields import Amount, Currency, Key, Name, Percent, Quantity, Rate, Slug
 from crm_sales_pipeline.identifiers import PriceBookId, ProductId
-from crm_shared.fields import DecimalField, Read, Strict, extensible
+from crm_shared.fields import Day, DecimalField, Read, Strict, extensible
 from crm_shared.http import Page, PageQuery
 from crm_shared.ids import new_id
 from crm_shared.money import Rounding
@@ -94,8 +94,8 @@ class PriceBookCreate(Strict):
     prices_include_tax: bool = False
     rounding: Rounding
     tax_rounding: TaxRounding
-    valid_from: date
-    valid_to: date | None = None
+    valid_from: Day
+    valid_to: Day | None = None
     channel: Slug | None = None
     approval_discount_percent: Percent | None = None
     approval_total: Amount | None = None
@@ -125,8 +125,8 @@ class PriceBookUpdate(Strict):
     """What may change of a price book."""
 
     name: Name = ""
-    valid_from: date = date.min
-    valid_to: date | None = None
+    valid_from: Day = date.min
+    valid_to: Day | None = None
     approval_discount_percent: Percent | None = None
     approval_total: Amount | None = None
     active: bool = True
@@ -189,8 +189,8 @@ class PriceFields(Strict):
     product_id: ProductId
     unit_price: Amount
     min_quantity: Amount = Decimal(0)
-    valid_from: date
-    valid_to: date | None = None
+    valid_from: Day
+    valid_to: Day | None = None
 
     def to_domain(self) -> Price:
         """What the command takes."""

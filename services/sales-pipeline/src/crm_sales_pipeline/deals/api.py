@@ -1,6 +1,5 @@
 """Routes of deals, and those of leads and pipelines that need to know deals."""
 
-from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -27,6 +26,7 @@ from crm_sales_pipeline.deals.store import DealFilter
 from crm_sales_pipeline.identifiers import DealId, LeadId, PipelineId, UserId
 from crm_sales_pipeline.pipelines.schemas import PipelineRead, StageList
 from crm_shared.db.pool import Tx
+from crm_shared.fields import Day
 from crm_shared.http import Call, Router, needs
 from crm_shared.tenancy import Viewer
 
@@ -47,8 +47,8 @@ class ForecastQuery(BaseModel):
 
     pipeline_id: PipelineId | None = None
     owner_id: UserId | None = None
-    closing_from: date | None = None
-    closing_to: date | None = None
+    closing_from: Day | None = None
+    closing_to: Day | None = None
 
 
 @router.post("", status_code=201, response_model=DealRead)

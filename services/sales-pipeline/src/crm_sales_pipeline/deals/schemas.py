@@ -13,7 +13,7 @@ from crm_sales_pipeline.fields import Name, Note, Percent, Slug
 from crm_sales_pipeline.identifiers import CampaignId, CustomerId, DealId, LeadId, PipelineId, StepId, UserId
 from crm_sales_pipeline.pipelines.domain import Canonical
 from crm_sales_pipeline.pipelines.schemas import CanonicalRead, StageKey
-from crm_shared.fields import DecimalField, Instant, MoneyField, Read, Strict
+from crm_shared.fields import Day, DecimalField, Instant, MoneyField, Read, Strict
 from crm_shared.http import Page, PageQuery
 
 OwnFields = dict[Slug, Note | None]
@@ -33,7 +33,7 @@ class DealCreate(Strict):
     source: Slug | None = None
     campaign_id: CampaignId | None = None
     amount: MoneyField | None = None
-    expected_close_on: date | None = None
+    expected_close_on: Day | None = None
     manual_probability: Percent | None = None
     fields: Annotated[dict[Slug, Note], Field(max_length=50)] = Field(default_factory=dict[str, str])
 
@@ -53,7 +53,7 @@ class DealUpdate(Strict):
     owner_id: UserId | None = None
     channel: Slug | None = None
     amount: MoneyField | None = None
-    expected_close_on: date | None = None
+    expected_close_on: Day | None = None
     manual_probability: Percent | None = None
     model_probability: Percent | None = None
     fields: Annotated[OwnFields, Field(max_length=50)] = Field(default_factory=dict[str, str | None])

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from crm_customer.fields import Country, CustomerId, ExternalId, Language, Line, Name, SourceName
 from crm_customer.parties.domain import (
@@ -23,7 +24,8 @@ from crm_customer.parties.domain import (
 )
 from crm_customer.parties.normalising import contact_points
 from crm_shared.errors import Invalid
-from crm_shared.fields import Instant, Read, Strict, extensible
+from crm_shared.fields import Day, Instant, Read, Strict, extensible
+from crm_shared.ids import public_id
 
 
 @lru_cache(maxsize=1)
@@ -33,7 +35,7 @@ def _time_zones() -> frozenset[str]:
 
 def _known_time_zone(value: str) -> str:
     if value not in _time_zones():
-        raise ValueError("expected an IANA time zone such as Europe/Berlin")
+        raise PydanticCustomError("time_zone_unknown", "expected an IANA time zone such as Europe/Berlin")
     return value
 
 
@@ -48,13 +50,13 @@ class ContactPointIn(Strict):
     value: Line
     preferred: bool = False
     verified: bool = False
-    valid_from: date | None = None
-    valid_until: date | None = None
+    valid_from: Day | None = None
+    valid_until: Day | None = None
 
     @model_validator(mode="after")
     def _period(self) -> Self:
         if self.valid_from and self.valid_until and self.valid_until < self.valid_from:
-            raise ValueError("valid_until lies before valid_from")
+            raise PydanticCustomError("period_empty", "valid_until lies before valid_from")
         return self
 
     def to_domain(self) -> TypedPoint:
@@ -73,7 +75,7 @@ class CustomerCreate(Strict):
     language: Language | None = None
     time_zone: TimeZone | None = None
     country: Country | None = None
-    birth_date: date | None = None
+    birth_date: Day | None = None
     owner: Line | None = Field(None, description="The user who looks after the customer.")
     source: SourceName | None = Field(None, description="Where we know the customer from.")
     external_source: SourceName | None = Field(None, description="Another system that knows the customer …")
@@ -134,7 +136,7 @@ class CustomerUpdate(Strict):
     language: Language | None = None
     time_zone: TimeZone | None = None
     country: Country | None = None
-    birth_date: date | None = None
+    birth_date: Day | None = None
     owner: Line | None = None
     source: SourceName | None = None
     attributes: Attributes | None = Field(None, max_length=200)

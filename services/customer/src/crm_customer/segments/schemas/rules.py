@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, Field, ValidationError, WrapValidator, model_validator
+from pydantic_core import PydanticCustomError
 
 from crm_customer.fields import CustomerId, SegmentId, Slug
 from crm_customer.lifecycle.domain import LifecycleState
@@ -122,7 +123,7 @@ class RandomBucketRule(Strict):
     @model_validator(mode="after")
     def _inside(self) -> "RandomBucketRule":
         if not self.start < self.end <= self.of:
-            raise ValueError("start lies below end, and end not above of")
+            raise PydanticCustomError("bucket_malformed", "start lies below end, and end not above of")
         return self
 
 
