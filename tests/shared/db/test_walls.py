@@ -1,11 +1,14 @@
 """The tenant wall, tried on every table that the catalogue names."""
 
+from datetime import timedelta
+
 import asyncpg
 import pytest
 from sqlalchemy import exists, func, insert, select, union_all
 
 from crm_shared.db.finder import Unwalled, within_tenant
 from crm_shared.db.migrations import drift
+from crm_shared.db.tables import due
 from crm_shared.db.walls import Roles
 from crm_shared.ids import new_id
 from crm_shared.testing.kit import ServiceKit
@@ -150,7 +153,7 @@ def test_what_cannot_be_confined_is_refused() -> None:
             within_tenant(form, new_id())
 
 
-async def test_copy_goes_through_a_temporary_table_and_stays_in_the_tenant(kit: ServiceKit) -> None:
+async def test_many_rows_at_once_stay_in_the_tenant(kit: ServiceKit) -> None:
     tenant = kit.tenant()
     rows = [(tenant, new_id(), 1, f"copied {number}", kit.clock.now()) for number in range(1_000)]
     async with kit.transaction(tenant) as tx:
@@ -163,6 +166,18 @@ async def test_copy_goes_through_a_temporary_table_and_stays_in_the_tenant(kit: 
                 ["tenant_id", "id", "version", "title", "created_at"],
                 [(new_id(), new_id(), 1, "x", kit.clock.now())],
             )
+
+
+async def test_many_rows_at_once_keep_what_is_nested_in_them(kit: ServiceKit) -> None:
+    """Lists in an array of lists would be taken for a second dimension, and each of their items for a row."""
+    tenant, now = kit.tenant(), kit.clock.now() + timedelta(days=9_999)
+    payloads: list[object] = [[{"a": [1, 2]}], [{"b": []}], {"c": None}, "text", []]
+    columns = ["tenant_id", "kind", "key", "due_at", "payload"]
+    rows = [(tenant, "kind", str(nth), now, payload) for nth, payload in enumerate(payloads)]
+    async with kit.transaction(tenant) as tx:
+        assert await tx.copy(due, columns, rows) == len(rows)
+        kept = await tx.all(select(due.c.payload).order_by(due.c.key))
+    assert [row["payload"] for row in kept] == [row[-1] for row in rows]
 
 
 async def test_migrations_leave_nothing_of_the_tables_unsaid(kit: ServiceKit) -> None:

@@ -84,7 +84,10 @@ class Tx:
         values = [list(column) for column in zip(*rows, strict=True)]
         if not values:
             return 0
-        status = await self.connection.execute(insert_of_columns(table, tuple(columns)), *values)
+        insert = insert_of_columns(table, tuple(columns))
+        for nth in insert.json:
+            values[nth] = [None if value is None else orjson.dumps(value).decode() for value in values[nth]]
+        status = await self.connection.execute(insert.sql, *values)
         return int(status.rsplit(" ", 1)[-1])
 
     async def find(self, statement: Any) -> list[Record]:

@@ -8,13 +8,15 @@ describes; its values travel beside the shape. Both caches are bounded.
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import ARRAY, ColumnElement, any_, bindparam
+from sqlalchemy import ARRAY, JSON, ColumnElement, Table, any_, bindparam
 from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -98,6 +100,40 @@ def shaped(statement: ClauseElement) -> tuple[str, list[Any]]:
         known = _by_shape.keep(key.key, _prepare(statement, cache_key=key))
     values = known.compiled.construct_params({}, extracted_parameters=key.bindparams, escape_names=False)
     return known.sql, [values[name] for name in known.order]
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """An INSERT of many rows given as one array for each column. Those in `json` hold texts."""
+
+    sql: str
+    json: frozenset[int]
+
+
+@lru_cache(maxsize=_CACHE_SIZE)
+def insert_of_columns(table: Table, columns: tuple[str, ...]) -> Insert:
+    """The statement that inserts many rows at once.
+
+    JSON travels as text: an array of JSON lists would be taken for one array of more dimensions, and taken apart.
+
+    Raises:
+        TypeError: a column holds arrays itself; these would be taken apart.
+    """
+    kinds = [table.c[column].type for column in columns]
+    if any(isinstance(kind, ARRAY) for kind in kinds):
+        raise TypeError(f"{table.name} has columns of arrays")
+    json = frozenset(nth for nth, kind in enumerate(kinds) if isinstance(kind, JSON))
+    names = ", ".join(f'"{column}"' for column in columns)
+    fields = ", ".join(f"c{nth}" for nth in range(len(kinds)))
+    picked = ", ".join(f"c{nth}::jsonb" if nth in json else f"c{nth}" for nth in range(len(kinds)))
+    places = ", ".join(f"${nth + 1}::{'text' if nth in json else _bare_name(kind)}[]" for nth, kind in enumerate(kinds))
+    sql = f'INSERT INTO "{table.name}" ({names}) SELECT {picked} FROM unnest({places}) AS u({fields})'  # noqa: S608 # names from our own tables
+    return Insert(sql, json)
+
+
+def _bare_name(kind: TypeEngine[Any]) -> str:
+    """A type's name without the collation, which is no part of a cast."""
+    return kind.compile(dialect=DIALECT).partition(" COLLATE")[0]
 
 
 def any_of(column: ColumnElement[V], values: Collection[V]) -> ColumnElement[bool]:
