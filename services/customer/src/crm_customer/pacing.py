@@ -8,7 +8,8 @@ from crm_customer.parties.store import reading
 from crm_shared.db.operations import Job
 from crm_shared.db.outbox import outbox_has_room
 
-PAGE = 1_000
+PAGE = 250
+"""Few enough that no step between two statements keeps the event loop for long."""
 _PAUSE_S = 0.05
 _FIRST_ID = UUID(int=0)
 

@@ -1,4 +1,4 @@
-"""Building an audience: every member is judged, a thousand at a time."""
+"""Building an audience: every member is judged, a few hundred at a time."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,7 @@ from crm_shared.db.operations import Job, Jobs
 from crm_shared.db.pool import Tx
 
 JOBS = Jobs()
-_PAGE = 1_000
+_PAGE = 250
 
 
 @JOBS.on(BUILD)

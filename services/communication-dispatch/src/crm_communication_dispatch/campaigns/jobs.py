@@ -1,4 +1,4 @@
-"""Planning a campaign: one row of the ledger for everybody in its audience, a thousand at a time."""
+"""Planning a campaign: one row of the ledger for everybody in its audience, a few hundred at a time."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from crm_shared.db.operations import Job, Jobs
 from crm_shared.ids import new_id
 
 JOBS = Jobs()
-_PAGE = 1_000
+_PAGE = 250
 _AT_WORK = (CampaignStatus.RUNNING, CampaignStatus.PAUSED)
 
 

@@ -15,7 +15,8 @@ from crm_shared.db.pool import Tx
 from crm_shared.errors import NotFound
 
 R = TypeVar("R")
-BATCH = 1_000
+BATCH = 250
+"""Few enough that no step between two statements keeps the event loop for long."""
 _SMALL_BYTES = 8_192
 """A piece this small is read in place: another process would take longer to start than the reading takes."""
 
