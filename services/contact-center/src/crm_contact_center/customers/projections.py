@@ -89,7 +89,8 @@ class OrderPlaced(Fact):
 @PROJECTIONS.on("crm.customer.updated.v1", CustomerState)
 async def customer_known(tx: Tx, events: Sequence[Received[CustomerState]]) -> None:
     """Name, language and addresses, in full each time."""
-    living = [event for event in events if not await store.is_erased(tx, event.aggregate_id)]
+    gone = await store.erased_among(tx, [event.aggregate_id for event in events])
+    living = [event for event in events if event.aggregate_id not in gone]
     rows = [
         {"id": event.aggregate_id, "display_name": event.data.display_name, "language": event.data.language}
         for event in living

@@ -22,7 +22,7 @@ _PUT_POINT = (
     .values({name: bindparam(name) for name in ("tenant_id", "customer_id", "channel", "folded", "value", "verified")})
     .on_conflict_do_nothing()
 )
-_SURVIVOR = select(_a.survivor_id).where(_a.merged_id == bindparam("id"))
+_SURVIVORS = select(_a.merged_id, _a.survivor_id).where(any_param(_a.merged_id, "ids"))
 _FAMILY = select(_a.merged_id, _a.survivor_id).where(
     or_(any_param(_a.merged_id, "ids"), any_param(_a.survivor_id, "ids"))
 )
@@ -51,7 +51,7 @@ _ERASE = (
     .where(_c.id == bindparam("i"))
     .values(display_name=None, language=None, value_group=None, lifecycle=None, last_order_at=None, erased=True)
 )
-_IS_ERASED = select(_c.erased).where(_c.id == bindparam("id"))
+_ERASED = select(_c.id).where(_c.erased, any_param(_c.id, "ids"))
 _DROP_DEALS = delete(customer_deal).where(customer_deal.c.customer_id == bindparam("id"))
 _DROP_ORDERS = delete(customer_order).where(customer_order.c.customer_id == bindparam("id"))
 
@@ -94,9 +94,9 @@ async def replace_points(tx: Tx, points: Mapping[UUID, Sequence[tuple[ContactPoi
     )
 
 
-async def is_erased(tx: Tx, customer_id: UUID) -> bool:
-    """Whether this person's data has been erased."""
-    return bool(await tx.scalar(_IS_ERASED, {"id": customer_id}))
+async def erased_among(tx: Tx, ids: Collection[UUID]) -> set[UUID]:
+    """Those whose data has been erased."""
+    return {row["id"] for row in await tx.all(_ERASED, {"ids": list(ids)})}
 
 
 async def erase(tx: Tx, customer_id: UUID) -> None:
@@ -119,15 +119,10 @@ async def unmerge(tx: Tx, restored_id: UUID) -> None:
     await tx.run(_DROP_ALIAS, {"id": restored_id})
 
 
-async def survivor(tx: Tx, customer_id: UUID) -> UUID:
-    """Who this id means today."""
-    found: UUID | None = await tx.scalar(_SURVIVOR, {"id": customer_id})
-    return found or customer_id
-
-
 async def family(tx: Tx, customer_ids: Collection[UUID]) -> dict[UUID, set[UUID]]:
     """For each id, all ids under which its person's records may be filed, itself among them."""
-    wanted = {customer_id: await survivor(tx, customer_id) for customer_id in customer_ids}
+    merged = {row["merged_id"]: row["survivor_id"] for row in await tx.all(_SURVIVORS, {"ids": list(customer_ids)})}
+    wanted = {customer_id: merged.get(customer_id, customer_id) for customer_id in customer_ids}
     rows = await tx.all(_FAMILY, {"ids": list(set(wanted.values()))})
     members: dict[UUID, set[UUID]] = {today: {today} for today in wanted.values()}
     for row in rows:
