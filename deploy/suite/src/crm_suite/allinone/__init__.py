@@ -1,1 +1,1 @@
-"""The whole suite in one process and one event loop, on an embedded PostgreSQL server."""
+"""The whole suite by one command: one process answers, a second one works, over an embedded PostgreSQL server."""

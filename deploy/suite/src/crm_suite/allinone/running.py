@@ -1,4 +1,4 @@
-"""Everything in one event loop: databases, bus, services with their workers, mail sink, gateway; stopped in reverse."""
+"""Everything that `crm up` runs: databases, workers, services, mail sink, gateway; stopped in reverse."""
 
 import asyncio
 import gc
@@ -11,19 +11,15 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
-from crm_gateway.app import SERVICE as GATEWAY_SERVICE
 from crm_gateway.gateway import Gateway, create_gateway
 from crm_gateway.proxy.asgi_upstream import AsgiUpstream
 from crm_gateway.settings import GatewaySettings
-from crm_shared.bus.opening import open_bus
-from crm_shared.bus.port import Bus
-from crm_shared.db.cpu import close_processes
 from crm_shared.db.embedded import EmbeddedPostgres
 from crm_shared.http.call import Services
 from crm_shared.runtime import Service
 from crm_shared.runtime.serving import make_app
-from crm_shared.runtime.working import working
 from crm_shared.settings import ServiceSettings
+from crm_suite.allinone.background import Background, background_launched
 from crm_suite.allinone.databases import Server, make_databases, migrate
 from crm_suite.allinone.home import Home
 from crm_suite.allinone.reference import documents_of
@@ -32,7 +28,7 @@ from crm_suite.mailsink.mailbox import Mailbox
 from crm_suite.mailsink.page import sink_app
 from crm_suite.mailsink.smtp import SmtpSink
 from crm_suite.steps import Steps
-from crm_suite.topology import Suite, load_suite
+from crm_suite.topology import GATEWAY, load_suite
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,6 @@ class Running:
     """A suite that answers."""
 
     gateway: Gateway
-    mailbox: Mailbox
 
 
 @asynccontextmanager
@@ -64,36 +59,27 @@ async def postgres_running(home: Home) -> AsyncGenerator[EmbeddedPostgres]:
 
 
 @asynccontextmanager
-async def bus_running(url: str, suite: Suite) -> AsyncGenerator[Bus]:
-    bus = await open_bus(url)
-    try:
-        services = suite.services.values()
-        await bus.ensure_topics(sorted({topic for service in services for topic in service.topics_published}))
-        yield bus
-    finally:
-        await bus.aclose()
-
-
-@asynccontextmanager
-async def service_running(service: Service, settings: ServiceSettings, bus: Bus) -> AsyncGenerator[FastAPI]:
-    """One service's application with its worker; a commit of the one wakes the other at once."""
+async def service_running(
+    service: Service, settings: ServiceSettings, background: Background
+) -> AsyncGenerator[FastAPI]:
+    """One service's application; its commits wake its worker in the second process at once."""
     app = make_app(service, settings)
-    async with app.router.lifespan_context(app), working(service, settings, bus=bus) as worker:
+    async with app.router.lifespan_context(app):
         services: Services = app.state.services
-        services.database.wakers.append(worker.wake)
+        services.database.wakers.append(background.waker(service.name))
         yield app
 
 
 @asynccontextmanager
 async def gateway_running(
-    settings: GatewaySettings, apps: Mapping[str, FastAPI], listening: socket.socket, bus: Bus
+    settings: GatewaySettings, apps: Mapping[str, FastAPI], listening: socket.socket, background: Background
 ) -> AsyncGenerator[Gateway]:
-    """The gateway before the services of this very process, with the worker that publishes its events."""
+    """The gateway before the services of this very process."""
     upstreams = {name: AsgiUpstream(app) for name, app in apps.items()}
     gateway = create_gateway(settings, upstreams, documents=documents_of(apps))
-    async with gateway.running(), working(GATEWAY_SERVICE, settings, bus=bus) as worker:
+    async with gateway.running():
         assert gateway.database is not None
-        gateway.database.wakers.append(worker.wake)
+        gateway.database.wakers.append(background.waker(GATEWAY))
         async with serving(gateway, listening):
             yield gateway
 
@@ -118,31 +104,32 @@ async def suite_running(home: Home, doors: Doors, steps: Steps) -> AsyncGenerato
         loading = asyncio.create_task(asyncio.to_thread(load_suite))
         with steps.step("PostgreSQL, embedded"):
             server = Server(await stack.enter_async_context(postgres_running(home)))
+        background = await stack.enter_async_context(background_launched(home.log))
         with steps.step("databases"):
             await make_databases(server)
             suite = await loading
         with steps.step("migrations"):
             await migrate(server, suite)
-        with steps.step("event bus"):
-            bus = await stack.enter_async_context(bus_running(server.bus_url(), suite))
         with steps.step("mail sink"):
-            mailbox = Mailbox()
-            await stack.enter_async_context(sink_running(doors, mailbox))
-        stack.callback(close_processes)
-        with steps.step("services and their workers"):
+            await stack.enter_async_context(sink_running(doors, Mailbox()))
+        settings = {name: server.settings(service, keys) for name, service in suite.services.items()}
+        with steps.step("event bus and workers"):
+            await background.work(settings)
+        stack.push_async_callback(background.stop)  # before the mail sink, which they may be sending to
+        with steps.step("services"):
             apps = {
                 service.name: await stack.enter_async_context(
-                    service_running(service, server.settings(service, keys), bus)
+                    service_running(service, settings[service.name], background)
                 )
                 for service in suite.behind
             }
         with steps.step("gateway"):
-            settings = server.gateway_settings(suite.gateway, keys)
-            gateway = await stack.enter_async_context(gateway_running(settings, apps, doors.gateway, bus))
+            own = server.gateway_settings(suite.gateway, keys)
+            gateway = await stack.enter_async_context(gateway_running(own, apps, doors.gateway, background))
         # What start-up made stays: without this, each full collection walks half a million objects for nothing.
         gc.collect()
         gc.freeze()
-        yield Running(gateway, mailbox)
+        yield Running(gateway)
 
 
 async def until_asked_to_stop() -> str:
