@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -91,6 +92,53 @@ def test_stopping_leaves_nothing_behind(folder: Path, sign: signal.Signals) -> N
     assert f"{sign.name}: stopping" in suite.text()
 
 
+def test_the_workers_are_a_process_of_their_own_and_are_started_again_when_they_die(folder: Path) -> None:
+    suite = wait_until_up(folder, start_suite(folder))
+    try:
+        first = workers_of(suite)
+        assert first.nice() > psutil.Process(suite.process.pid).nice()
+        first.kill()
+        deadline = time.monotonic() + 60
+        while (workers := [each for each in suite.family() if is_workers(each)]) in ([], [first]):
+            assert time.monotonic() < deadline, "nobody works any more"
+            time.sleep(0.05)
+        assert ask(suite, "/v1/me").status_code == 200
+        job = httpx.post(
+            suite.facts["url"] + "/v1/customers/republish",
+            headers={"authorization": f"Bearer {suite.facts['access']['api_key']}"},
+            timeout=10,
+        ).json()
+        while not ask(suite, f"/v1/operations/{job['id']}").json()["finished_at"]:
+            assert time.monotonic() < deadline, "the job that was started is not carried out"
+            time.sleep(0.05)
+        assert len(workers) == 1
+    finally:
+        suite.stop()
+
+
+def test_the_workers_end_with_a_suite_that_is_killed(folder: Path) -> None:
+    suite = wait_until_up(folder, start_suite(folder))
+    workers = workers_of(suite)
+    postgres = [each for each in suite.family() if "postgres" in each.name()]
+    suite.stop(signal.SIGKILL)
+    _, alive = psutil.wait_procs([workers], timeout=20)
+    for each in postgres:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    assert alive == []
+
+
+def is_workers(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return "crm_suite.allinone.workers" in process.cmdline()
+    return False
+
+
+def workers_of(suite: RunningSuite) -> psutil.Process:
+    (workers,) = [each for each in suite.family() if is_workers(each)]
+    return workers
+
+
 def test_a_signal_during_the_start_stops_what_was_started(folder: Path) -> None:
     process = start_suite(folder)
     home = Home(folder / "home")
@@ -117,20 +165,3 @@ def test_after_a_kill_the_data_and_the_keys_are_there(folder: Path) -> None:
         assert pasted(again, "/v1/me")
     finally:
         again.stop()
-
-
-def test_a_cold_start_is_within_its_bar(folder: Path) -> None:
-    """The bar is 10 s from the command to the first answered request on an idle machine; a busy one gets more."""
-    started = time.monotonic()
-    suite = wait_until_up(folder, start_suite(folder))
-    assert ask(suite, "/v1/me").status_code == 200
-    seconds = time.monotonic() - started
-    process = psutil.Process(suite.process.pid)
-    memory_mb, used = process.memory_info().rss / 1e6, process.cpu_times()
-    busy = psutil.getloadavg()[0] / (psutil.cpu_count() or 1)
-    suite.stop()
-    print(
-        f"cold start: {seconds:.1f} s to the first answer with {used.user + used.system:.1f} s of a core "
-        f"(load per core {busy:.1f}); {memory_mb:.0f} MB resident without PostgreSQL"
-    )
-    assert seconds < 10 * max(1.0, busy + 1)
