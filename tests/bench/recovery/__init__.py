@@ -7,15 +7,16 @@ answered. So do the customers' mail servers, which stand for everything outside.
 import asyncio
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
+from typing import Any
 
 from rich.console import Console
 from tests.bench.figures import Figure, at_most
 from tests.bench.run import Run
 
-from crm_suite.demo.play import Theatre, Wish, perform
+from crm_suite.demo.play import Wish, perform
 
 from .outside import Outside, outside
 from .totals import Outcome, outcome_of
@@ -28,15 +29,16 @@ WAVE = 20
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is played, and how often the suite dies."""
+    """How much is played, and how often the suite dies: in some runs at random moments, in one amid a wave of mails."""
 
     customers: int
     runs: int
     kills: int
+    mails: int
 
 
-LONG = Size(customers=300, runs=4, kills=3)
-SHORT = Size(customers=100, runs=1, kills=1)
+LONG = Size(customers=300, runs=3, kills=3, mails=7)
+SHORT = Size(customers=100, runs=0, kills=0, mails=2)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -95,23 +97,13 @@ async def _all_runs(run: Run, size: Size, victim: Victim, world: Outside, tally:
         reference, lasted_s = await _undisturbed(wish, victim, world, "undisturbed")
     moments = random.Random(_SEED)  # moments, not secrets
     for number in range(1, size.runs + 1):
-        with run.steps.step(f"run {number}") as note:
-            plan = sorted(_moment(moments, lasted_s) for _ in range(size.kills))
-            theatre = await victim.theatre(f"killed-{number}", world.page)
-            before = world.letterboxes.caught
-            outcome = await _disturbed(wish, theatre, victim, plan, tally)
-            expected = reference
-            lost = outcome.unknown - world.letterboxes.readers_since(before)
-            if lost:
-                expected, _ = await _undisturbed(wish, victim, world, f"lost-{number}", lost=lost)
-            differing = _compare(expected, outcome)
-            tally.differing += differing
-            tally.missing += outcome.missing
-            tally.parked += outcome.parked
-            tally.applied += outcome.applied
-            tally.most_unknown = max(tally.most_unknown, len(outcome.unknown))
-            tally.doubled = sum(count - 1 for count in world.letterboxes.copies().values())
-            note.text = f"killed after {', '.join(map(str, plan))}; {differing} totals differ"
+        plan = sorted(_moment(moments, lasted_s) for _ in range(size.kills))
+        with run.steps.step(f"killed after {', '.join(map(str, plan))}") as note:
+            play = _Play(wish, victim, world, tally, f"killed-{number}")
+            note.text = await play.compared(reference, _by_plan(victim, plan))
+    with run.steps.step(f"killed when mail {size.mails} of a wave arrived") as note:
+        play = _Play(wish, victim, world, tally, "amid-mails")
+        note.text = await play.compared(reference, _amid_mails(victim, world, size.mails))
 
 
 def _moment(chance: random.Random, lasted_s: Sequence[float]) -> Moment:
@@ -137,28 +129,94 @@ async def _undisturbed(
         world.letterboxes.lost = frozenset()
 
 
-async def _disturbed(wish: Wish, theatre: Theatre, victim: Victim, plan: Sequence[Moment], tally: Tally) -> Outcome:
-    """The demo, while the suite under it is killed at these moments."""
-    progress, over = Progress(), asyncio.Event()
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """How far the demo is, for whoever wants to disturb it."""
 
-    async def kill_by_plan() -> None:
+    progress: Progress
+    over: asyncio.Event
+    tally: Tally
+
+    async def restart(self, victim: Victim) -> None:
+        """It has just been killed; time until it answers again counts."""
+        self.tally.kills += 1
+        self.tally.ready_s.append(await victim.start())
+
+
+Disturbance = Callable[[Playing], Coroutine[Any, Any, None]]
+
+
+def _by_plan(victim: Victim, plan: Sequence[Moment]) -> Disturbance:
+    async def disturb(playing: Playing) -> None:
         for moment in plan:
-            while progress.steps < moment.steps and not over.is_set():
+            while playing.progress.steps < moment.steps and not playing.over.is_set():
                 await asyncio.sleep(0.01)
             await asyncio.sleep(moment.more_s)
-            if over.is_set():
+            if playing.over.is_set():
                 return
             victim.kill()
-            tally.kills += 1
-            tally.ready_s.append(await victim.start())
+            await playing.restart(victim)
 
-    killing = asyncio.create_task(kill_by_plan())
-    try:
-        stage = await perform(theatre, wish, Console(file=progress))
-    finally:
-        over.set()
-        await killing
-    return await outcome_of(stage, victim.home)
+    return disturb
+
+
+def _amid_mails(victim: Victim, world: Outside, mails: int) -> Disturbance:
+    """The worst moment: some of a wave have arrived, and the sender has heard of none."""
+
+    async def disturb(playing: Playing) -> None:
+        struck = asyncio.Event()
+
+        def strike() -> None:
+            victim.kill()
+            struck.set()
+
+        world.letterboxes.strike_after(mails, strike)
+        while not struck.is_set() and not playing.over.is_set():
+            await asyncio.sleep(0.01)
+        if struck.is_set():
+            await playing.restart(victim)
+
+    return disturb
+
+
+@dataclass(frozen=True, slots=True)
+class _Play:
+    """One disturbed run of the demo, on a tenant of its own."""
+
+    wish: Wish
+    victim: Victim
+    world: Outside
+    tally: Tally
+    name: str
+
+    async def compared(self, reference: Outcome, disturb: Disturbance) -> str:
+        """Play, compare with what is expected, add to the tally, and say how it went."""
+        before = self.world.letterboxes.caught
+        outcome = await self._played(disturb)
+        lost = outcome.unknown - self.world.letterboxes.readers_since(before)
+        if lost:
+            # Nobody reads these mails, so that much less comes of the campaign, and nothing else may differ.
+            reference, _ = await _undisturbed(self.wish, self.victim, self.world, f"{self.name}-lost", lost=lost)
+        differing = _compare(reference, outcome)
+        tally = self.tally
+        tally.differing += differing
+        tally.missing += outcome.missing
+        tally.parked += outcome.parked
+        tally.applied += outcome.applied
+        tally.most_unknown = max(tally.most_unknown, len(outcome.unknown))
+        tally.doubled = sum(count - 1 for count in self.world.letterboxes.copies().values())
+        return f"{differing} totals differ, {len(outcome.unknown)} mails unknown, {len(lost)} of them lost"
+
+    async def _played(self, disturb: Disturbance) -> Outcome:
+        theatre = await self.victim.theatre(self.name, self.world.page)
+        playing = Playing(Progress(), asyncio.Event(), self.tally)
+        disturbing = asyncio.create_task(disturb(playing))
+        try:
+            stage = await perform(theatre, self.wish, Console(file=playing.progress))
+        finally:
+            playing.over.set()
+            await disturbing
+        return await outcome_of(stage, self.victim.home)
 
 
 def _compare(expected: Outcome, outcome: Outcome) -> int:

@@ -2,7 +2,7 @@
 
 import socket
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -19,11 +19,20 @@ class Letterboxes(Mailbox):
     def __init__(self) -> None:
         super().__init__()
         self.lost: frozenset[str] = frozenset()
+        self._strike: tuple[int, Callable[[], None]] | None = None
+
+    def strike_after(self, mails: int, act: Callable[[], None]) -> None:
+        """Have something happen when so many more mails have come, and before the sender is told of the last."""
+        self._strike = (self.caught + mails, act)
 
     def catch(self, sender: str, recipients: tuple[str, ...], raw: bytes) -> CaughtMail:
-        if self.lost.isdisjoint(recipients):
-            return super().catch(sender, recipients, raw)
-        return CaughtMail(self.caught, self._clock.now(), sender, recipients, raw)
+        if not self.lost.isdisjoint(recipients):
+            return CaughtMail(self.caught, self._clock.now(), sender, recipients, raw)
+        mail = super().catch(sender, recipients, raw)
+        if self._strike is not None and self.caught >= self._strike[0]:
+            (_, act), self._strike = self._strike, None
+            act()
+        return mail
 
     def copies(self) -> Counter[str]:
         """How often each mail came, by its Message-ID."""

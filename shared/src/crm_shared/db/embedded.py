@@ -115,7 +115,7 @@ class EmbeddedPostgres:
         """The path of one of PostgreSQL's programs, of the server's own version."""
         return str(_programs() / name)
 
-    def take_over(self) -> None:
+    def own_data(self) -> None:
         """Make a data directory that somebody else laid down the server's own."""
         self._allow_system_user()
         self.data.chmod(0o700)

@@ -8,13 +8,11 @@ import zipfile
 import zlib
 from pathlib import Path
 
-import asyncpg
 import orjson
 from rich.console import Console
 
+from crm_shared.db.base_backup import DamagedData, NewerData, begin_epoch, take_over
 from crm_shared.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from crm_shared.db.migrations import known_revisions
-from crm_shared.db.outbox import raise_epoch
 from crm_shared.db.walls import Roles
 from crm_suite.allinone.databases import Server
 from crm_suite.allinone.home import AlreadyRunning, Home
@@ -39,7 +37,11 @@ def restore(console: Console, file: Path, *, force: bool) -> None:
         raise CannotRestore(f"The suite runs (process {other.pid or 'unknown'}); stop it first.") from None
     try:
         _restore(home, file, Steps(console), force=force)
-    except (EmbeddedPostgresError, asyncpg.PostgresError) as fault:
+    except DamagedData as fault:
+        raise CannotRestore(f"{file} is damaged, and nothing has changed: {fault}") from None
+    except NewerData as fault:
+        raise CannotRestore(f"{fault} Update this suite first; nothing has changed.") from None
+    except EmbeddedPostgresError as fault:
         raise CannotRestore(f"{file} can't be restored, and nothing has changed: {fault}") from None
     finally:
         shutil.rmtree(home.folder / _STAGING, ignore_errors=True)
@@ -59,7 +61,7 @@ def _restore(home: Home, file: Path, steps: Steps, *, force: bool) -> None:
             _unpack(archive, postgres.data)
         secrets = {name: _secret(archive, name) for name in SECRETS}
     with steps.step("verified"):
-        _verify(postgres)
+        take_over(postgres)
     with steps.step("a new epoch of all events"):
         asyncio.run(_begin_epoch(postgres))
     _put_in_place(home, postgres.data)
@@ -87,29 +89,13 @@ def _secret(archive: zipfile.ZipFile, name: str) -> dict[str, str] | None:
     return orjson.loads(archive.read(member)) if member in archive.namelist() else None
 
 
-def _verify(postgres: EmbeddedPostgres) -> None:
-    """Compare every file with the checksum that the server gave it, and read its log through."""
-    command = [postgres.program("pg_verifybackup"), "--quiet", str(postgres.data)]
-    checked = subprocess.run(command, capture_output=True, check=False, text=True, cwd="/")
-    if checked.returncode != 0:
-        raise CannotRestore(f"The backup is damaged: {checked.stderr.strip()[-500:]}. Take another copy of it.")
-    postgres.take_over()
-
-
 async def _begin_epoch(postgres: EmbeddedPostgres) -> None:
     """Number events anew: somebody outside may have seen some that this data knows nothing of."""
     await postgres.started()
     try:
         server = Server(postgres)
         for service in load_suite().services.values():
-            connection = await asyncpg.connect(server.url(service.name, Roles.of(service.name).owner))
-            try:
-                rows = await connection.fetch("SELECT version_num FROM alembic_version")
-                if not {row["version_num"] for row in rows} <= known_revisions(service.schema):
-                    raise CannotRestore("The backup was made by a newer version. Update this suite first.")
-                await raise_epoch(connection)
-            finally:
-                await connection.close()
+            await begin_epoch(service.schema, server.url(service.name, Roles.of(service.name).owner))
     finally:
         await asyncio.to_thread(postgres.stop)
         shutil.rmtree(postgres.sockets, ignore_errors=True)
