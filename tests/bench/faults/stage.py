@@ -45,7 +45,7 @@ class Scale:
 
 
 SHORT = Scale(kills=3, down_s=1.0, load_s=1.0, stopped_s=4.0, restarts=1, items=100, idle_at_most_s=1.0)
-LONG = Scale(kills=100, down_s=30.0, load_s=15.0, stopped_s=60.0, restarts=5, items=400, idle_at_most_s=5.0)
+LONG = Scale(kills=100, down_s=30.0, load_s=10.0, stopped_s=60.0, restarts=5, items=400, idle_at_most_s=5.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,10 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
 
-from crm_shared.bus.port import Bus, Record
-from crm_shared.bus.relay import Relay
 from crm_shared.clock import SystemClock
 from crm_shared.db.inbox import Position
 from crm_shared.errors import Unavailable
@@ -37,21 +34,6 @@ async def applied(line: Line, count: int) -> Ledger:
 async def parked_keys(line: Line) -> dict[str, str]:
     rows = await line.ask(1, "SELECT key, reason FROM consumer_key WHERE parked_at IS NOT NULL")
     return {row["key"]: row["reason"] for row in rows}
-
-
-async def published(line: Line) -> list[Record]:
-    return [
-        Record(record.topic, record.key, record.value, record.headers) async for record in line.bus.replay(line.topic)
-    ]
-
-
-async def publish_all(line: Line) -> None:
-    """Have a relay publish what is in the outbox, and stop it."""
-    relay = line.relay()
-    running = asyncio.create_task(relay.run())
-    await until(line.outbox_empty)
-    await relay.stop()
-    await running
 
 
 async def test_every_committed_event_is_applied_once_and_in_order(line: Line) -> None:
@@ -102,82 +84,6 @@ async def test_transactions_that_overlap_and_commit_in_reverse_are_all_seen(line
     ids = [row["id"] for row in await line.ask(0, "SELECT 1 AS id FROM outbox")]
     assert ids == []
     assert [item for item, _, _ in await line.ledger()] == items[::-1]
-
-
-async def test_everything_delivered_twice_is_applied_once(line: Line) -> None:
-    line.count_in_ledger()
-    tenant, items = new_id(), [new_id() for _ in range(5)]
-    for item in items:
-        await line.emit(tenant, item, 1, 2, 3)
-    await publish_all(line)
-    await line.bus.publish(await published(line))
-    line.begin(line.consumer())
-    await applied(line, 15)
-    last = new_id()
-    await line.emit(tenant, last, 1)
-    await publish_all(line)
-    ledger = await applied(line, 16)
-    assert by_item(ledger) == {item: [1, 2, 3] for item in items} | {last: [1]}
-    assert await line.balances() == dict.fromkeys(items, 6) | {last: 1}
-
-
-async def test_swapped_deliveries_park_the_key_and_heal_it(line: Line) -> None:
-    line.count_in_ledger()
-    tenant, items = new_id(), [new_id() for _ in range(3)]
-    for item in items:
-        await line.emit(tenant, item, 1, 2, 3, 4)
-    await publish_all(line)
-    sent = await published(line)
-    # Another line's consumer gets them as a broken bus would deliver them: first the even ones, then the odd ones.
-    swapped = [sent[at] for at in sorted(range(len(sent)), key=lambda at: (at + 1) % 2)]
-    batch = [record async for record in line.bus.replay(line.topic)]
-    consumer = line.consumer()
-    by_value = {record.value: record for record in batch}
-    for nth in range(0, len(swapped), 4):
-        some = [by_value[record.value] for record in swapped[nth : nth + 4]]
-        await consumer.parked.heal(await consumer.intake.take(some))
-    assert by_item(await line.ledger()) == {item: [1, 2, 3, 4] for item in items}
-    assert await line.balances() == dict.fromkeys(items, 10)
-    assert await parked_keys(line) == {}
-    assert await line.ask(1, "SELECT 1 FROM parked") == []
-
-
-class Silent:
-    """A bus whose answers are lost after the records are safe: what a relay killed before its DELETE leaves behind."""
-
-    def __init__(self, bus: Bus, failures: int) -> None:
-        self.bus = bus
-        self.failures = failures
-        self.reached = asyncio.Event()
-
-    async def publish(self, records: Sequence[Record]) -> None:
-        await self.bus.publish(records)
-        if self.failures:
-            self.failures -= 1
-            self.reached.set()
-            await asyncio.Event().wait()
-
-
-async def test_a_relay_killed_between_acknowledgement_and_deletion_repeats_and_nothing_is_applied_twice(
-    line: Line,
-) -> None:
-    line.count_in_ledger()
-    line.begin(line.consumer())
-    tenant, items = new_id(), [new_id() for _ in range(4)]
-    silent = Silent(line.bus, 1)
-    doomed = Relay(line.producing, silent, direct_url=line.urls[0].worker, source="probe")  # type: ignore[arg-type]
-    for item in items:
-        await line.emit(tenant, item, 1, 2)
-    running = asyncio.create_task(doomed.run())
-    await asyncio.wait_for(silent.reached.wait(), 20)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    await publish_all(line)
-    assert len(await published(line)) == 16
-    await line.emit(tenant, items[0], 3)
-    await publish_all(line)
-    ledger = await applied(line, 9)
-    assert by_item(ledger) == {items[0]: [1, 2, 3]} | {item: [1, 2] for item in items[1:]}
 
 
 async def test_two_workers_share_the_work_and_survive_each_other(line: Line) -> None:
