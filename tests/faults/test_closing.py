@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
+from tests.bench.faults.stage import Stage
 
 from crm_shared.bus.opening import open_bus
 from crm_shared.bus.port import BusUnavailable, Record
 from crm_shared.ids import new_id
-from tests.bench.faults.stage import Stage
 
 
 async def test_closing_releases_who_waits_for_a_bus_that_is_away(stage: Stage) -> None:
