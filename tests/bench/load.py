@@ -42,22 +42,27 @@ def request(method: str, target: str, headers: dict[str, str], body: bytes = b""
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-async def apply(port: int, requests: Sequence[bytes], *, connections: int = 8, seconds: float = 3.0) -> Window:
+async def apply(
+    port: int | Sequence[int], requests: Sequence[bytes], *, connections: int = 8, seconds: float = 3.0
+) -> Window:
     """Send `requests` round and round to 127.0.0.1 for so long; each connection starts at a place of its own.
+
+    Connections are dealt out over several ports in turn.
 
     Raises:
         ConnectionError: the server closed a connection amid a request.
     """
     loop = asyncio.get_running_loop()
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return await loop.run_in_executor(pool, _apply, port, requests, connections, seconds)
+        ports = [port] if isinstance(port, int) else [*port]
+        return await loop.run_in_executor(pool, _apply, ports, requests, connections, seconds)
 
 
-def _apply(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Window:
-    return uvloop.run(_window(port, requests, connections, seconds))
+def _apply(ports: list[int], requests: Sequence[bytes], connections: int, seconds: float) -> Window:
+    return uvloop.run(_window(ports, requests, connections, seconds))
 
 
-async def _window(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Window:
+async def _window(ports: list[int], requests: Sequence[bytes], connections: int, seconds: float) -> Window:
     loop = asyncio.get_running_loop()
     tally = _Tally()
     started = time.perf_counter()
@@ -65,7 +70,7 @@ async def _window(port: int, requests: Sequence[bytes], connections: int, second
     for nth in range(connections):
         at = nth * len(requests) // connections
         caller = _Caller([*requests[at:], *requests[:at]], tally, until=started + seconds)
-        await loop.create_connection(lambda caller=caller: caller, "127.0.0.1", port)
+        await loop.create_connection(lambda caller=caller: caller, "127.0.0.1", ports[nth % len(ports)])
         callers.append(caller)
     await asyncio.gather(*(caller.done for caller in callers))
     return Window(time.perf_counter() - started, sorted(tally.latencies_s), tally.statuses)
