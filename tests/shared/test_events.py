@@ -88,3 +88,25 @@ def test_topic_and_aggregate_come_from_the_type() -> None:
         "crm.customer",
         "customer",
     )
+
+
+@pytest.mark.parametrize("topic", ["crm.deal", "crm.customer", "crm", "crm.ticket.opened", ""])
+def test_an_event_on_anothers_topic_is_none(topic: str) -> None:
+    raw = envelope({}).to_bytes()
+    assert Envelope.from_record("crm.ticket", raw) == envelope({})
+    with pytest.raises(ValueError, match="doesn't belong"):
+        Envelope.from_record(topic, raw)
+
+
+@pytest.mark.parametrize("event_type", ["", "ticket", "."])
+def test_a_type_without_an_aggregate_belongs_to_no_topic(event_type: str) -> None:
+    raw = orjson.dumps({**orjson.loads(envelope({}).to_bytes()), "type": event_type})
+    with pytest.raises(ValueError, match=r"doesn't belong|no name"):
+        Envelope.from_record("crm.ticket", raw)
+
+
+def test_an_event_of_no_tenant_is_none() -> None:
+    nobody = str(UUID(int=0))
+    fields = orjson.loads(envelope({}).to_bytes()) | {"tenantid": nobody, "partitionkey": f"{nobody}:{UUID(int=3)}"}
+    with pytest.raises(ValueError, match="no tenant"):
+        Envelope.from_bytes(orjson.dumps(fields))

@@ -148,3 +148,17 @@ class Envelope:
             )
         except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise ValueError(f"not an event: {error!r}") from error
+
+    @classmethod
+    def from_record(cls, topic: str, raw: bytes) -> "Envelope":
+        """The event in a record that was read from `topic`.
+
+        Who may write to one topic must not speak of what another topic tells.
+
+        Raises:
+            ValueError: these bytes are no event of ours, or none of this topic.
+        """
+        envelope = cls.from_bytes(raw)
+        if len(envelope.type.split(".")) < 2 or envelope.topic != topic:
+            raise ValueError(f"an event of type {envelope.type!r} doesn't belong to {topic}")
+        return envelope

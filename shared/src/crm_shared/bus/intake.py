@@ -65,9 +65,8 @@ class Intake:
         broken: list[tuple[Delivered, Exception]] = []
         for delivered in batch:
             try:
-                envelope = Envelope.from_bytes(delivered.value)
-                envelope.topic  # noqa: B018 # a type without an aggregate is no event of ours
-            except (ValueError, IndexError) as error:
+                envelope = Envelope.from_record(delivered.topic, delivered.value)
+            except ValueError as error:
                 broken.append((delivered, error))
             else:
                 by_tenant.setdefault(envelope.tenant, []).append(Incoming(delivered, envelope))
