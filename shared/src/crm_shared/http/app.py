@@ -9,7 +9,7 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from crm_shared.errors import Unavailable
-from crm_shared.http import operations
+from crm_shared.http import operations, parked_events
 from crm_shared.http.call import Services
 from crm_shared.http.middleware import Conversation
 from crm_shared.http.openapi import describe
@@ -33,7 +33,7 @@ def create_app(
     app = FastAPI(
         title=title, version="1", docs_url=None, redoc_url=None, lifespan=lifespan, openapi_url="/openapi.json"
     )
-    for router in (*routers, operations.router):
+    for router in (*routers, operations.router, parked_events.router):
         # The routes carry their full path and conventions; including the router would wrap each of them once more.
         app.router.routes.extend(router.routes)
     install_problems(app)
