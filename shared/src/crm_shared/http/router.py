@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from crm_shared.errors import FieldError, Invalid
+from crm_shared.http.nesting import refuse_deep
 
 
 class Unscoped(TypeError):
@@ -24,7 +25,9 @@ class JsonRequest(Request):
     async def json(self) -> Any:
         """The parsed body."""
         if not hasattr(self, "_json"):
-            self._json = orjson.loads(await self.body())
+            body = await self.body()
+            refuse_deep(body)
+            self._json = orjson.loads(body)
         return self._json
 
 
