@@ -225,6 +225,28 @@ class TestAgainstThePlainModel:
             asked = one.plan[0].contact_class
             assert not any(asked.suits(dict(a.skills)) and asked.cost <= room[a.id] for a in agents.values())
 
+    @given(st.integers(0, 2**32), st.integers(1, 7))
+    def test_in_pieces_nobody_is_asked_twice_and_nobody_beyond_their_room(self, seed: int, limit: int) -> None:
+        chance = Random(seed)
+        waiting = [
+            contact(n, chance.randrange(100), chance.choice(CLASSES), boost_s=chance.choice([0, 60])) for n in range(25)
+        ]
+        agents = {made.id: made for made in (agent(n, **chance.choice(PROFILES)) for n in range(6))}
+        index, room, asked = load(waiting, agents.values(), 100), dict.fromkeys(agents, 100), set[UUID]()
+        while index.has_fresh:
+            matches = index.match(100, limit)
+            assert len(matches) <= limit
+            for match in matches:
+                assert match.contact.id not in asked
+                assert match.contact.plan[match.stage].contact_class.suits(dict(match.agent.skills))
+                asked.add(match.contact.id)
+                room[match.agent.id] -= match.cost
+        assert min(room.values()) >= 0
+        for one in waiting:
+            wanted = one.plan[0].contact_class
+            free = any(wanted.suits(dict(a.skills)) and wanted.cost <= room[a.id] for a in agents.values())
+            assert one.id in asked or not free
+
     def test_a_limit_only_cuts_the_work_in_pieces(self) -> None:
         waiting = [contact(n, n, needs(CHAT)) for n in range(9)]
         index = load(waiting, [agent(1), agent(2)], 10)

@@ -30,6 +30,10 @@ from crm_shared.tenancy import Viewer
 
 _i, _l, _p, _e = interaction.c, interaction_leg.c, interaction_participant.c, interaction_event.c
 
+# Thousands a second are read when offers are made: a look-up costs a fifth of an enumeration's call.
+_CHANNELS = {one.value: one for one in InteractionChannel}
+_DIRECTIONS = {one.value: one for one in Direction}
+_STATES = {one.value: one for one in InteractionState}
 FIELDS = list(Interaction.__dataclass_fields__)
 _LEG_FIELDS = list(Leg.__dataclass_fields__)
 _PARTICIPANT_FIELDS = list(Participant.__dataclass_fields__)
@@ -287,11 +291,11 @@ async def scrub(tx: Tx, customer_ids: Collection[UUID]) -> None:
 
 
 def read(row: Record) -> Interaction:
-    """An interaction from a row with all its fields."""
-    values: dict[str, Any] = {name: row[name] for name in FIELDS}
-    values["channel"] = InteractionChannel(row["channel"])
-    values["direction"] = Direction(row["direction"])
-    values["state"] = InteractionState(row["state"])
+    """An interaction from a row that begins with all its fields."""
+    values: dict[str, Any] = dict(zip(FIELDS, row.values(), strict=False))
+    values["channel"] = _CHANNELS[values["channel"]]
+    values["direction"] = _DIRECTIONS[values["direction"]]
+    values["state"] = _STATES[values["state"]]
     return Interaction(**values)
 
 

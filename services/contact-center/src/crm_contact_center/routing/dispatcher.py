@@ -32,7 +32,7 @@ _log = logger("dispatcher")
 LEASE = timedelta(seconds=5)
 _RENEW_BELOW = LEASE / 2
 _NOTES_AT_ONCE = 5_000
-BATCH = 200
+BATCH = 500
 """Offers in one transaction: large enough to spread the commit, small enough for an offer not to wait long for it."""
 _POLL_S = 0.2
 

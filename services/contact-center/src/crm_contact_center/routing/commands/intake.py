@@ -124,7 +124,13 @@ async def wait_in(
 
 
 async def new_visit(tx: Tx, current: Interaction, queue: Queue, wish: Wish, *, now: datetime) -> Visit:
-    """The visit that an interaction would pay to a queue."""
+    """The visit that an interaction would pay to a queue.
+
+    Raises:
+        NotFound: there is no such agent to be preferred.
+    """
+    if wish.preferred_agent is not None and await agents.get(tx, wish.preferred_agent) is None:
+        raise NotFound.of("agent", public_id("agt", wish.preferred_agent))
     needs = {**queue.requirements, **wish.needs}
     preferred = wish.preferred_agent
     if current.customer_id is not None:
@@ -173,8 +179,6 @@ async def _wait(
     tx: Tx, viewer: Viewer, current: Interaction, queue: Queue, wish: Wish, *, now: datetime
 ) -> Interaction:
     validate(wish.needs, ())
-    if wish.preferred_agent is not None and await agents.get(tx, wish.preferred_agent) is None:
-        raise NotFound.of("agent", public_id("agt", wish.preferred_agent))
     visit = await new_visit(tx, current, queue, wish, now=now)
     return await wait_in(tx, viewer, current, queue, visit, now=now)
 

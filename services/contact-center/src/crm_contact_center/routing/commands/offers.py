@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from crm_contact_center.agents import store as agent_store
@@ -14,10 +14,11 @@ from crm_contact_center.interactions.events import InteractionOffered
 from crm_contact_center.routing.commands.cards import cards
 from crm_contact_center.routing.commands.expiry import EXPIRY
 from crm_contact_center.routing.domain.matching import Match
-from crm_contact_center.routing.domain.queues import Queue, Reservation, ReservationState, Visit, VisitState
+from crm_contact_center.routing.domain.queues import Offer, Queue, Visit, VisitState
 from crm_contact_center.routing.store import reservations, shards, visits
+from crm_contact_center.routing.store.shards import OutOfDate
 from crm_shared.db.due import schedule_many
-from crm_shared.db.pool import Tx
+from crm_shared.db.pool import Record, Tx
 from crm_shared.ids import new_id
 
 
@@ -31,14 +32,23 @@ class Offered:
 
 
 async def offer(tx: Tx, matches: Sequence[Match], queues: Mapping[UUID, Queue], *, now: datetime) -> Offered:
-    """Write the offers of a batch. The caller holds the shard's lease; the rows locked here are the truth."""
+    """Write the offers of a batch. The caller holds the shard's lease; the rows are the truth, not the index.
+
+    All are first written at once, on condition that nothing has changed. Only if something has are the rows locked and
+    looked at, and those offers written that are still true.
+    """
+    with suppress(OutOfDate):
+        async with shards.attempt(tx):
+            taken = await _take(tx, matches, now)
+        await _write(tx, matches, taken, queues, now=now)
+        return Offered(len(matches), frozenset(), frozenset())
     waiting = await visits.lock_many(tx, [match.contact.id for match in matches])
     rooms = await agent_store.lock_rooms(tx, {match.agent.id for match in matches})
     good = _still_true(matches, waiting, rooms)
+    if good:  # locked: if these aren't as seen either, all is rolled back and the index rebuilt
+        await _write(tx, good, await _take(tx, good, now), queues, now=now)
     kept = {match.contact.id for match in good}
     stale = [match for match in matches if match.contact.id not in kept]
-    if good:
-        await _write(tx, good, waiting, queues, now=now)
     return Offered(
         made=len(good),
         stale_visits=frozenset(match.contact.id for match in stale),
@@ -61,48 +71,46 @@ def _still_true(matches: Sequence[Match], waiting: Mapping[UUID, Visit], rooms: 
     return good
 
 
-async def _write(
-    tx: Tx, good: Sequence[Match], waiting: Mapping[UUID, Visit], queues: Mapping[UUID, Queue], *, now: datetime
-) -> None:
+async def _take(tx: Tx, matches: Sequence[Match], now: datetime) -> dict[UUID, Record]:
+    """Both sides of each match, on condition that they are as the index saw them; gives the visits' rows.
+
+    Raises:
+        OutOfDate: some are not; the others have been written all the same.
+    """
     units: dict[UUID, int] = defaultdict(int)
-    for match in good:
+    for match in matches:
         units[match.agent.id] += match.cost
-    moved = await visits.mark_offered(tx, [match.contact.id for match in good])
-    took = await shards.take_capacity(tx, units, now)
-    if moved != len(good) or took != len(units):
-        raise RuntimeError("locked rows have changed: the offers would not be true")  # rolled back, index rebuilt
-    calls = await interaction_store.get_many(tx, {waiting[match.contact.id].interaction_id for match in good})
+    taken = await visits.mark_offered(tx, {match.contact.id: match.contact.version for match in matches})
+    if len(taken) != len(matches) or await shards.take_capacity(tx, units, now) != len(units):
+        raise OutOfDate
+    return {row["id"]: row for row in taken}
+
+
+async def _write(
+    tx: Tx, good: Sequence[Match], taken: Mapping[UUID, Record], queues: Mapping[UUID, Queue], *, now: datetime
+) -> None:
+    calls = await interaction_store.get_many(tx, {row["interaction_id"] for row in taken.values()})
     shown = await cards(tx, calls.values())
-    made = [
-        _reservation(match, visit, queues[visit.queue_id], shown[visit.interaction_id], now)
-        for match, visit in ((match, waiting[match.contact.id]) for match in good)
-    ]
-    await reservations.insert_many(tx, made)
-    ends = {one.expires_at for one in made}
-    await schedule_many(tx, EXPIRY, [(str(new_id()), expires_at, {}) for expires_at in ends])
+    ends = {queue_id: now + timedelta(seconds=queue.offer_timeout_s) for queue_id, queue in queues.items()}
+    made: list[Offer] = []
+    for match in good:
+        visit_id, interaction_id, queue_id, channel = taken[match.contact.id]
+        made.append(
+            Offer(
+                id=new_id(),
+                visit_id=visit_id,
+                interaction_id=interaction_id,
+                agent_id=match.agent.id,
+                queue_id=queue_id,
+                channel=channel,
+                cost=match.cost,
+                expires_at=ends[queue_id],
+                wrap_up_s=queues[queue_id].wrap_up_s,
+                card=shown[interaction_id],
+            )
+        )
+    await reservations.offer(tx, made, now)
+    await schedule_many(tx, EXPIRY, [(str(new_id()), at, {}) for at in {one.expires_at for one in made}])
     for one in made:
         call = calls[one.interaction_id]
         interactions.emit(tx, InteractionOffered, call, now, queue=one.queue_id, agent=one.agent_id)
-
-
-def _reservation(match: Match, visit: Visit, queue: Queue, card: dict[str, Any], now: datetime) -> Reservation:
-    return Reservation(
-        id=new_id(),
-        visit_id=visit.id,
-        interaction_id=visit.interaction_id,
-        agent_id=match.agent.id,
-        queue_id=visit.queue_id,
-        channel=visit.channel,
-        cost=match.cost,
-        state=ReservationState.PENDING,
-        created_at=now,
-        expires_at=now + timedelta(seconds=queue.offer_timeout_s),
-        accepted_at=None,
-        ended_at=None,
-        closed_at=None,
-        hold_s=0,
-        wrap_up_s=queue.wrap_up_s,
-        reason=None,
-        card=card,
-        version=1,
-    )

@@ -20,14 +20,21 @@ class Line:
 
 
 @dataclass(slots=True, eq=False)
-class Bench:
-    """The agents of one profile, ordered by each strategy in use."""
+class Profile:
+    """The agents of one set of skills: what they can take, and their benches by room, which every offer changes."""
 
     skills: Mapping[str, int]
+    lines: list[Line] = field(default_factory=list[Line])
+    benches: "dict[int, Bench]" = field(default_factory=dict[int, "Bench"])
+
+
+@dataclass(slots=True, eq=False)
+class Bench:
+    """The agents of one profile with the same room, ordered by each strategy in use."""
+
+    profile: Profile
     room: int
     heaps: "dict[RoutingStrategy, list[SeatedEntry]]"
-    siblings: "dict[int, Bench]"
-    """The benches of the same skills by room, this one among them: an agent's room changes with every offer."""
     lines: list[Line] = field(default_factory=list[Line])
 
 
@@ -40,45 +47,55 @@ class Placed:
     stage: int
     line: Line | None = None
     """None while it waits for its preferred agent alone."""
+    cost: int = field(init=False)
+    """The units of capacity that it takes."""
+    key: float = field(init=False)
+    """What it is ordered by: the lower, the sooner its turn."""
 
-    @property
-    def key(self) -> float:
-        """What it is ordered by: the lower, the sooner its turn."""
-        return self.contact.place_at - self.contact.boost_s - self.contact.plan[self.stage].boost_s
+    def __post_init__(self) -> None:
+        self.enter(self.stage)
 
-    @property
-    def cost(self) -> int:
-        """The units of capacity that it takes."""
-        return self.contact.plan[self.stage].contact_class.cost
+    def enter(self, stage: int) -> None:
+        """Ask for what this stage of its plan says."""
+        contact, self.stage = self.contact, stage
+        now = contact.plan[stage]
+        self.cost = now.contact_class.cost
+        self.key = contact.place_at - contact.boost_s - now.boost_s
 
 
 @dataclass(slots=True, eq=False)
 class Seated:
-    """An agent on a bench; a change makes a new one, and the old one's serial 0."""
+    """An agent on a bench, as of the last offer. Heap entries with another serial than this are stale; 0 means gone."""
 
     agent: Agent
     serial: int
     bench: Bench
+    room: int
+    used: int
+    idle_since: float
+    last_offered_at: float
+    personal: "list[PlacedEntry]" = field(default_factory=list["PlacedEntry"])
+    """Those who wait for this very agent."""
 
-    def order(self, strategy: RoutingStrategy) -> tuple[float, float]:
-        """What a strategy orders agents by: the lower, the sooner asked."""
+    def entry(self, strategy: RoutingStrategy) -> "SeatedEntry":
+        """This agent in the order of a strategy: the lower, the sooner asked."""
+        if strategy is RoutingStrategy.LONGEST_IDLE:
+            return self.idle_since, 0.0, self.serial, self
         if strategy is RoutingStrategy.LEAST_BUSY:
-            return self.agent.used, self.agent.idle_since
-        if strategy is RoutingStrategy.ROUND_ROBIN:
-            return self.agent.last_offered_at, self.agent.idle_since
-        return self.agent.idle_since, 0.0
+            return self.used, self.idle_since, self.serial, self
+        return self.last_offered_at, self.idle_since, self.serial, self
 
 
 PlacedEntry = tuple[float, int, Placed]
-SeatedEntry = tuple[tuple[float, float], int, Seated]
+SeatedEntry = tuple[float, float, int, Seated]
 
 
 class Benches:
-    """All lines and benches, each pair compared once."""
+    """All lines and profiles, each pair compared once."""
 
     def __init__(self) -> None:
         self.lines: dict[ContactClass, Line] = {}
-        self.skill_sets: dict[tuple[tuple[str, int], ...], dict[int, Bench]] = {}
+        self.profiles: dict[tuple[tuple[str, int], ...], Profile] = {}
         self._strategies: set[RoutingStrategy] = set()
 
     def line(self, contact_class: ContactClass, seated: Iterable[Seated]) -> Line:
@@ -88,35 +105,45 @@ class Benches:
             line = self.lines[contact_class] = Line(contact_class)
             if contact_class.strategy not in self._strategies:
                 self._use(contact_class.strategy, seated)
-            for bench in self.benches:
-                _pair(line, bench)
+            for profile in self.profiles.values():
+                if contact_class.suits(profile.skills):
+                    profile.lines.append(line)
+                    for bench in profile.benches.values():
+                        _pair(line, bench)
         return line
 
-    def bench(self, agent: Agent, near: Bench | None) -> Bench:
-        """The bench of an agent's profile; `near` is where the agent sat before, if the skills are still the same."""
-        siblings = self.skill_sets.setdefault(agent.skills, {}) if near is None else near.siblings
-        bench = siblings.get(agent.room)
+    def bench(self, skills: tuple[tuple[str, int], ...], room: int) -> Bench:
+        """The bench of a set of skills with this room."""
+        profile = self.profiles.get(skills)
+        if profile is None:
+            known = dict(skills)
+            suited = [line for line in self.lines.values() if line.contact_class.suits(known)]
+            profile = self.profiles[skills] = Profile(known, suited)
+        return self.beside(profile, room)
+
+    def beside(self, profile: Profile, room: int) -> Bench:
+        """The bench of a profile with this room."""
+        bench = profile.benches.get(room)
         if bench is None:
-            bench = Bench(dict(agent.skills), agent.room, {strategy: [] for strategy in self._strategies}, siblings)
-            siblings[agent.room] = bench
-            for line in self.lines.values():
+            bench = profile.benches[room] = Bench(profile, room, {strategy: [] for strategy in self._strategies})
+            for line in profile.lines:
                 _pair(line, bench)
         return bench
 
     @property
     def benches(self) -> Iterator[Bench]:
         """Every bench there is."""
-        return chain.from_iterable(siblings.values() for siblings in self.skill_sets.values())
+        return chain.from_iterable(profile.benches.values() for profile in self.profiles.values())
 
     def _use(self, strategy: RoutingStrategy, seated: Iterable[Seated]) -> None:
         self._strategies.add(strategy)
         for bench in self.benches:
             bench.heaps[strategy] = []
-        for one in (one for one in seated if one.agent.room):
-            heappush(one.bench.heaps[strategy], (one.order(strategy), one.serial, one))
+        for one in (one for one in seated if one.room):
+            heappush(one.bench.heaps[strategy], one.entry(strategy))
 
 
 def _pair(line: Line, bench: Bench) -> None:
-    if bench.room >= line.contact_class.cost and line.contact_class.suits(bench.skills):
+    if bench.room >= line.contact_class.cost:
         line.benches.append(bench)
         bench.lines.append(line)

@@ -12,11 +12,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import count
+from typing import Any
 from uuid import UUID
 
 from crm_contact_center.routing.domain.benches import Benches, Line, Placed, PlacedEntry, Seated, SeatedEntry
 from crm_contact_center.routing.domain.matching import Agent, Contact, Match
 from crm_contact_center.routing.domain.requirements import stage_at
+
+FreshAgent = tuple[float, int, Seated]
 
 _COMPACT_FROM = 256
 
@@ -29,10 +32,9 @@ class RoutingIndex:
         self._contacts: dict[UUID, Placed] = {}
         self._agents: dict[UUID, Seated] = {}
         self._floor = Benches()
-        self._personal: dict[UUID, list[PlacedEntry]] = {}
         self._timers: list[PlacedEntry] = []
-        self._fresh_contacts: dict[Placed, None] = {}
-        self._fresh_agents: dict[Seated, None] = {}
+        self._fresh_contacts: list[PlacedEntry] = []
+        self._fresh_agents: list[FreshAgent] = []
 
     # ---- what is true now
 
@@ -49,14 +51,12 @@ class RoutingIndex:
     @property
     def next_timer(self) -> float | None:
         """When `advance` has something to do next."""
-        while self._timers and self._timers[0][2].serial != self._timers[0][1]:
-            heappop(self._timers)
-        return self._timers[0][0] if self._timers else None
+        return self._timers[0][0] if _trimmed(self._timers) else None
 
     @property
     def has_fresh(self) -> bool:
         """Whether something has changed that `match` has not looked at yet."""
-        return bool(self._fresh_agents or self._fresh_contacts)
+        return bool(_trimmed(self._fresh_agents) or _trimmed(self._fresh_contacts))
 
     def put_contact(self, contact: Contact, now: float) -> None:
         """A contact waits, or waits with other facts than before; its place follows from when it first queued."""
@@ -71,11 +71,20 @@ class RoutingIndex:
         if placed is not None:
             self._lift(placed)
             placed.serial = 0
-            self._fresh_contacts.pop(placed, None)
 
     def put_agent(self, agent: Agent) -> None:
         """An agent is open for offers, or is so with other facts than before."""
-        self._fresh_agents[self._seat(agent)] = None
+        seated = self._agents.get(agent.id)
+        if seated is None:
+            bench = self._floor.bench(agent.skills, agent.room)
+            seated = Seated(agent, 0, bench, agent.room, agent.used, agent.idle_since, agent.last_offered_at)
+            self._agents[agent.id] = seated
+        else:
+            if seated.agent.skills != agent.skills:
+                seated.bench = self._floor.bench(agent.skills, agent.room)
+            seated.agent, seated.room, seated.used = agent, agent.room, agent.used
+            seated.idle_since, seated.last_offered_at = agent.idle_since, agent.last_offered_at
+        self._seat(seated)
 
     def remove_agent(self, agent_id: UUID, now: float) -> None:
         """An agent takes no offers; contacts that waited for this one alone join their class."""
@@ -83,8 +92,7 @@ class RoutingIndex:
         if seated is None:
             return
         seated.serial = 0
-        self._fresh_agents.pop(seated, None)
-        for _, serial, placed in self._personal.pop(agent_id, ()):
+        for _, serial, placed in seated.personal:
             if placed.serial == serial and placed.line is None:
                 self._join_line(placed, now)
 
@@ -97,7 +105,7 @@ class RoutingIndex:
             if placed.serial == serial:
                 self._lift(placed)
                 placed.serial = next(self._serials)
-                placed.stage = stage_at(placed.contact.plan, now - placed.contact.entered_at)
+                placed.enter(stage_at(placed.contact.plan, now - placed.contact.entered_at))
                 self._place(placed, now)
 
     # ---- decisions
@@ -109,40 +117,45 @@ class RoutingIndex:
         """
         self.advance(now)
         matches: list[Match] = []
-        while self.has_fresh and len(matches) < limit:
-            if self._fresh_agents:
-                for seated in sorted(self._fresh_agents, key=_by_idleness):
-                    if len(matches) >= limit:
-                        break
-                    self._offer_to(seated, now, matches)
+        fresh_agents, fresh_contacts = self._fresh_agents, self._fresh_contacts
+        while len(matches) < limit:
+            if fresh_agents:
+                entry = heappop(fresh_agents)
+                if entry[2].serial == entry[1]:
+                    self._offer_to(entry, now, matches, limit)
+            elif fresh_contacts:
+                _, serial, placed = heappop(fresh_contacts)
+                if placed.serial == serial and (seated := self._best_agent(placed)) is not None:
+                    matches.append(self._take(placed, seated, now))
             else:
-                for placed in sorted(self._fresh_contacts, key=_by_place):
-                    if len(matches) >= limit:
-                        break
-                    self._fresh_contacts.pop(placed, None)
-                    if (seated := self._best_agent(placed)) is not None:
-                        matches.append(self._take(placed, seated, now))
+                break
         return matches
 
-    def _offer_to(self, seated: Seated, now: float, matches: list[Match]) -> None:
+    def _offer_to(self, entry: FreshAgent, now: float, matches: list[Match], limit: int) -> None:
         """Finds work for an agent who has become free; who gets it is still up to the queue's strategy."""
-        self._fresh_agents.pop(seated, None)
-        while seated.serial and (placed := self._best_contact(seated)) is not None:
-            matches.append(self._take(placed, self._best_agent(placed) or seated, now))
+        seated = entry[2]
+        while (placed := self._best_contact(seated)) is not None:
+            if len(matches) >= limit:
+                heappush(self._fresh_agents, entry)
+                return
+            asked = self._best_agent(placed) or seated
+            matches.append(self._take(placed, asked, now))
+            if asked is seated:
+                return  # and is fresh again, with what room is left
 
     def _best_contact(self, seated: Seated) -> Placed | None:
         """Whoever waits for this very agent, else whoever of those the agent can take has waited longest."""
-        agent = seated.agent
-        if personal := self._personal.get(agent.id):
-            entry = _first_contact(personal, None, agent.id)
-            if entry is not None and entry[2].cost <= agent.room:
+        agent_id = seated.agent.id
+        if seated.personal:
+            entry = _first_contact(seated.personal, None, agent_id)
+            if entry is not None and entry[2].cost <= seated.room:
                 return entry[2]
         best: PlacedEntry | None = None
         for line in seated.bench.lines:
             heap = line.heap
             if not heap or (best is not None and heap[0][0] > best[0]):
                 continue
-            entry = _first_contact(heap, line, agent.id)
+            entry = _first_contact(heap, line, agent_id)
             if entry is not None and (best is None or entry < best):
                 best = entry
         return None if best is None else best[2]
@@ -152,13 +165,14 @@ class RoutingIndex:
         contact, line = placed.contact, placed.line
         if line is None:
             seated = self._agents.get(contact.preferred_agent) if contact.preferred_agent else None
-            return seated if seated is not None and seated.agent.room >= placed.cost else None
+            return seated if seated is not None and seated.room >= placed.cost else None
         best: SeatedEntry | None = None
+        strategy = line.contact_class.strategy
         for bench in line.benches:
-            heap = bench.heaps[line.contact_class.strategy]
+            heap = bench.heaps[strategy]
             if heap and (entry := _first_agent(heap, contact)) is not None and (best is None or entry < best):
                 best = entry
-        return None if best is None else best[2]
+        return None if best is None else best[3]
 
     # ---- inside
 
@@ -169,11 +183,12 @@ class RoutingIndex:
             if (
                 preferred is not None
                 and preferred.agent.id not in contact.excluded
-                and contact.plan[placed.stage].contact_class.suits(preferred.bench.skills)
+                and contact.plan[placed.stage].contact_class.suits(preferred.bench.profile.skills)
             ):
-                heappush(self._personal.setdefault(preferred.agent.id, []), (placed.key, placed.serial, placed))
+                entry = (placed.key, placed.serial, placed)
+                heappush(preferred.personal, entry)
                 heappush(self._timers, (contact.preferred_until, placed.serial, placed))
-                self._fresh_contacts[placed] = None
+                heappush(self._fresh_contacts, entry)
                 return
         self._join_line(placed, now)
 
@@ -181,7 +196,8 @@ class RoutingIndex:
         contact = placed.contact
         line = placed.line = self._floor.line(contact.plan[placed.stage].contact_class, self._agents.values())
         line.live += 1
-        heappush(line.heap, (placed.key, placed.serial, placed))
+        entry = (placed.key, placed.serial, placed)
+        heappush(line.heap, entry)
         if len(line.heap) > _COMPACT_FROM and len(line.heap) > 2 * line.live:
             line.heap[:] = sorted(entry for entry in line.heap if entry[2].serial == entry[1] and entry[2].line is line)
         if placed.stage + 1 < len(contact.plan):
@@ -192,41 +208,52 @@ class RoutingIndex:
             placed.contact = replace(contact, excluded=still)
             for until in still.values():
                 heappush(self._timers, (until, placed.serial, placed))
-        self._fresh_contacts[placed] = None
+        heappush(self._fresh_contacts, entry)
 
     def _lift(self, placed: Placed) -> None:
         if placed.line is not None:
             placed.line.live -= 1
             placed.line = None
 
-    def _seat(self, agent: Agent) -> Seated:
-        before = self._agents.get(agent.id)
-        if before is not None:
-            before.serial = 0
-            self._fresh_agents.pop(before, None)
-        near = before.bench if before is not None and before.agent.skills == agent.skills else None
-        bench = self._floor.bench(agent, near)
-        seated = self._agents[agent.id] = Seated(agent, next(self._serials), bench)
-        for strategy, heap in bench.heaps.items() if agent.room else ():
-            heappush(heap, (seated.order(strategy), seated.serial, seated))
+    def _seat(self, seated: Seated) -> None:
+        """Puts an agent where their room belongs, and has them looked at; what the heaps held of them is stale."""
+        serial = seated.serial = next(self._serials)
+        if seated.room <= 0:
+            return
+        bench = seated.bench
+        if bench.room != seated.room:
+            bench = seated.bench = self._floor.beside(bench.profile, seated.room)
+        for strategy, heap in bench.heaps.items():
+            heappush(heap, seated.entry(strategy))
             if len(heap) > _COMPACT_FROM and len(heap) > 4 * len(self._agents):
-                heap[:] = sorted(entry for entry in heap if entry[2].serial == entry[1])
-        return seated
+                heap[:] = sorted(entry for entry in heap if entry[3].serial == entry[2])
+        heappush(self._fresh_agents, (seated.idle_since, serial, seated))
 
     def _take(self, placed: Placed, seated: Seated, now: float) -> Match:
-        agent = seated.agent
-        match = Match(placed.contact, agent, placed.stage)
-        cost = placed.cost
-        self.remove_contact(placed.contact.id)
-        left = self._seat(Agent(agent.id, agent.skills, agent.room - cost, now, agent.used + cost, now))
-        if left.agent.room > 0:
-            self._fresh_agents[left] = None
+        match = Match(placed.contact, seated.agent, placed.stage)
+        seated.room -= placed.cost
+        seated.used += placed.cost
+        seated.idle_since = seated.last_offered_at = now
+        del self._contacts[placed.contact.id]
+        self._lift(placed)
+        placed.serial = 0
+        if seated.room > 0:
+            self._seat(seated)
+        else:
+            seated.serial = next(self._serials)
         return match
+
+
+def _trimmed(heap: list[tuple[float, int, Any]]) -> bool:
+    """Whether a live entry is left, which then is the first."""
+    while heap and heap[0][2].serial != heap[0][1]:
+        heappop(heap)
+    return bool(heap)
 
 
 def _first_contact(heap: list[PlacedEntry], line: Line | None, agent_id: UUID) -> PlacedEntry | None:
     """The first live entry whose contact doesn't exclude this agent; stale heads are dropped on the way."""
-    skipped: list[PlacedEntry] = []
+    skipped: list[PlacedEntry] | None = None
     found: PlacedEntry | None = None
     while heap:
         entry = heap[0]
@@ -234,38 +261,34 @@ def _first_contact(heap: list[PlacedEntry], line: Line | None, agent_id: UUID) -
         if placed.serial != entry[1] or placed.line is not line:
             heappop(heap)
         elif placed.contact.excluded and agent_id in placed.contact.excluded:
+            skipped = skipped or []
             skipped.append(heappop(heap))
         else:
             found = entry
             break
-    for entry in skipped:
+    for entry in skipped or ():
         heappush(heap, entry)
     return found
 
 
 def _first_agent(heap: list[SeatedEntry], contact: Contact) -> SeatedEntry | None:
-    skipped: list[SeatedEntry] = []
+    """The first live entry whose agent the contact doesn't exclude; stale heads are dropped on the way."""
+    skipped: list[SeatedEntry] | None = None
     found: SeatedEntry | None = None
+    excluded = contact.excluded
     while heap:
         entry = heap[0]
-        if entry[2].serial != entry[1]:
+        if entry[3].serial != entry[2]:
             heappop(heap)
-        elif contact.excluded and entry[2].agent.id in contact.excluded:
+        elif excluded and entry[3].agent.id in excluded:
+            skipped = skipped or []
             skipped.append(heappop(heap))
         else:
             found = entry
             break
-    for entry in skipped:
+    for entry in skipped or ():
         heappush(heap, entry)
     return found
-
-
-def _by_idleness(seated: Seated) -> tuple[float, int]:
-    return seated.agent.idle_since, seated.serial
-
-
-def _by_place(placed: Placed) -> tuple[float, int]:
-    return placed.key, placed.serial
 
 
 def load(contacts: Iterable[Contact], agents: Iterable[Agent], now: float) -> RoutingIndex:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from crm_contact_center.routing.domain.matching import Contact
@@ -147,3 +147,18 @@ class Reservation:
         if self.state in WITHDRAWN or (self.state is ReservationState.PENDING and self.expires_at <= now):
             return None
         return self.card
+
+
+class Offer(NamedTuple):
+    """A reservation as it begins: what differs from one to the next in a batch."""
+
+    id: UUID
+    visit_id: UUID
+    interaction_id: UUID
+    agent_id: UUID
+    queue_id: UUID
+    channel: str
+    cost: int
+    expires_at: datetime
+    wrap_up_s: int
+    card: dict[str, Any]

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import ARRAY, bindparam, func, insert, literal, select, tuple_, update
 
-from crm_contact_center.routing.domain.queues import Reservation, ReservationState
+from crm_contact_center.routing.domain.queues import Offer, Reservation, ReservationState
 from crm_contact_center.routing.tables import reservation
 from crm_shared.db.pool import Record, Tx
 from crm_shared.db.statements import any_of, any_param
@@ -17,13 +17,18 @@ _r = reservation.c
 
 _FIELDS = list(Reservation.__dataclass_fields__)
 _SEEN = select(*(_r[name] for name in _FIELDS))
-_given = func.unnest(
-    *(bindparam(f"{name}s", type_=ARRAY(_r[name].type)) for name in _FIELDS)
-).table_valued(*_FIELDS).render_derived()  # fmt: skip
 # One statement for the whole batch: planned once, where a statement for each row would be planned for each row.
-_INSERT = insert(reservation).from_select(
-    ["tenant_id", *_FIELDS],
-    select(bindparam("tenant_id", type_=_r.tenant_id.type), *(_given.c[name] for name in _FIELDS)),
+_given = func.unnest(
+    *(bindparam(f"{name}s", type_=ARRAY(_r[name].type)) for name in Offer._fields)
+).table_valued(*Offer._fields).render_derived()  # fmt: skip
+_OFFER = insert(reservation).from_select(
+    ["tenant_id", "state", "created_at", *Offer._fields],
+    select(
+        bindparam("tenant_id", type_=_r.tenant_id.type),
+        literal(ReservationState.PENDING.value, _r.state.type),
+        bindparam("at", type_=_r.created_at.type),
+        *(_given.c[name] for name in Offer._fields),
+    ),
 )
 _GET = _SEEN.where(_r.id == bindparam("id"))
 _LOCK = _GET.with_for_update()
@@ -79,12 +84,10 @@ _COUNT_LIVE = select(func.count()).where(
 )
 
 
-async def insert_many(tx: Tx, made: Sequence[Reservation]) -> None:
+async def offer(tx: Tx, made: Sequence[Offer], at: datetime) -> None:
     """Keep new reservations; a second live one for an interaction violates the unique index."""
-    await tx.run(
-        _INSERT,
-        {"tenant_id": tx.tenant, **{f"{name}s": [getattr(one, name) for one in made] for name in _FIELDS}},
-    )
+    columns = {f"{name}s": column for name, column in zip(Offer._fields, zip(*made, strict=True), strict=True)}
+    await tx.run(_OFFER, {"tenant_id": tx.tenant, "at": at, **columns})
 
 
 async def get(tx: Tx, reservation_id: UUID) -> Reservation | None:

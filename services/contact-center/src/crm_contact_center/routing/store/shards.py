@@ -1,6 +1,7 @@
 """Statements of the dispatcher: its lease with a fencing epoch, and capacity taken for a batch of offers."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -29,7 +30,7 @@ _taken = func.unnest(
 ).table_valued("id", "units").render_derived()  # fmt: skip
 _TAKE = (
     update(agent)
-    .where(_a.id == _taken.c.id, _a.state == "available", _a.used + _taken.c.units <= _a.cap)
+    .where(_a.id == _taken.c.id, _a.state == "available", _a.retired.is_(False), _a.used + _taken.c.units <= _a.cap)
     .values(
         used=_a.used + _taken.c.units,
         idle_since=bindparam("at", type_=_a.idle_since.type),
@@ -75,4 +76,20 @@ async def tenants_with_timers(tx: Tx, now: datetime) -> list[UUID]:
 
 async def take_capacity(tx: Tx, units: Mapping[UUID, int], at: datetime) -> int:
     """Take units of agents who are available and have that much room; says how many agents that was."""
-    return await tx.run(_TAKE, {"ids": list(units), "units": list(units.values()), "at": at})
+    ids = sorted(units)  # locked in the order of their ids, as everywhere
+    return await tx.run(_TAKE, {"ids": ids, "units": [units[agent_id] for agent_id in ids], "at": at})
+
+
+@asynccontextmanager
+async def attempt(tx: Tx) -> AsyncGenerator[None]:
+    """Undo what the block has written if it finds the rows otherwise than it was told; the transaction goes on."""
+    await tx.connection.execute("SAVEPOINT attempt")
+    try:
+        yield
+    except OutOfDate:
+        await tx.connection.execute("ROLLBACK TO SAVEPOINT attempt")
+        raise
+
+
+class OutOfDate(Exception):  # an event, not an error: somebody was quicker
+    """Rows are not as the index saw them."""

@@ -1,11 +1,11 @@
 """Statements on visits to queues."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import ARRAY, bindparam, func, insert, select, update
 
 from crm_contact_center.routing.domain.queues import Visit, VisitState
 from crm_contact_center.routing.tables import queue_visit
@@ -24,10 +24,14 @@ _LOCK_MANY = _MANY.order_by(_v.id).with_for_update()
 _WAITING = _SEEN.where(_v.state == VisitState.WAITING.value)
 _WAITING_IN = select(_v.id).where(_v.queue_id == bindparam("id"), _v.state == VisitState.WAITING.value)
 _OF_INTERACTION = _SEEN.where(_v.interaction_id == bindparam("id")).order_by(_v.entered_at, _v.id)
+_seen = func.unnest(
+    bindparam("ids", type_=ARRAY(_v.id.type)), bindparam("versions", type_=ARRAY(_v.version.type))
+).table_valued("id", "version").render_derived()  # fmt: skip
 _OFFER = (
     update(queue_visit)
-    .where(any_param(_v.id, "ids"), _v.state == VisitState.WAITING.value)
+    .where(_v.id == _seen.c.id, _v.version == _seen.c.version, _v.state == VisitState.WAITING.value)
     .values(state=VisitState.OFFERED.value, offers=_v.offers + 1, version=_v.version + 1)
+    .returning(_v.id, _v.interaction_id, _v.queue_id, _v.channel)
 )
 _LEAVE = (
     update(queue_visit)
@@ -90,9 +94,10 @@ async def of_interaction(tx: Tx, interaction_id: UUID) -> list[Visit]:
     return [_read(row) for row in await tx.all(_OF_INTERACTION, {"id": interaction_id})]
 
 
-async def mark_offered(tx: Tx, ids: Sequence[UUID]) -> int:
-    """These are being offered; says how many did wait."""
-    return await tx.run(_OFFER, {"ids": list(ids)})
+async def mark_offered(tx: Tx, seen: Mapping[UUID, int]) -> list[Record]:
+    """Those of these that still wait in the version seen are being offered: their interaction, queue and channel."""
+    ids = sorted(seen)  # so that they are locked in the order of their ids, as everywhere
+    return await tx.all(_OFFER, {"ids": ids, "versions": [seen[visit_id] for visit_id in ids]})
 
 
 async def leave(tx: Tx, visit_id: UUID, state: VisitState, at: datetime) -> bool:
