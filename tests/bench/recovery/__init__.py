@@ -37,7 +37,7 @@ class Size:
     mails: int
 
 
-LONG = Size(customers=300, runs=3, kills=3, mails=7)
+LONG = Size(customers=200, runs=3, kills=2, mails=5)
 SHORT = Size(customers=100, runs=0, kills=0, mails=2)
 
 
