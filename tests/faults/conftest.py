@@ -19,7 +19,7 @@ ADAPTERS = [
 def quiet() -> Iterator[None]:
     """Without it every failing handler costs a second of coloured traceback."""
     before = structlog.get_config()
-    configure_logs("ERROR")
+    configure_logs("CRITICAL")
     yield
     structlog.configure(**before)
 

@@ -16,6 +16,7 @@ from tests.bench.run import Run
 from crm_shared.bus.opening import open_bus
 from crm_shared.db.embedded import EmbeddedPostgres
 from crm_shared.ids import new_id
+from crm_shared.observability.logs import configure_logs
 from crm_shared.testing.broker import Broker
 from crm_shared.testing.bus import Line, laid_line
 from crm_shared.testing.bus_process import Service
@@ -104,7 +105,8 @@ class Stage:
 
 @asynccontextmanager
 async def stages(run: Run, scale: Scale) -> AsyncGenerator[list[Stage]]:
-    """Every adapter, on servers of the benchmark's own."""
+    """Every adapter, on servers of the benchmark's own; what their clients log about faults is no news."""
+    configure_logs("CRITICAL")
     cluster = await asyncio.to_thread(Cluster.start)
     broker = Broker(JARS, run.folder / "kafka")
     try:

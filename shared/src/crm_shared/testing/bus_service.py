@@ -26,6 +26,7 @@ from crm_shared.db import outbox
 from crm_shared.db.outbox import flush_outbox
 from crm_shared.db.pool import Database, Tx
 from crm_shared.ids import new_id
+from crm_shared.observability.logs import configure_logs
 from crm_shared.testing.bus import Counted, Line, counted_events
 from crm_shared.testing.cluster import Databases
 
@@ -148,6 +149,7 @@ class _WrongClock(clock.SystemClock):
 
 def serve(work: Work, say: "Connection[Report | str, str]") -> None:
     """The body of a process: says when it is up, goes on until SIGTERM, and reports."""
+    configure_logs("CRITICAL")  # a bus that is away, a member that is fenced: that is what the tests are about
     asyncio.run(_serve(work, say))
 
 
