@@ -31,7 +31,7 @@ async def test_a_repeat_with_the_same_key_gets_the_first_answer_and_changes_noth
     assert again.content == first.content
     assert again.headers["idempotent-replayed"] == "true"
     assert again.headers["location"] == first.headers["location"]
-    assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_reused")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     assert len(await kit.events(tenant)) == 1
 
 

@@ -8,18 +8,25 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import asyncpg
-from sqlalchemy import BigInteger, bindparam, delete, func, insert, select
+from sqlalchemy import BigInteger, and_, bindparam, delete, func, insert, select
 
-from crm_shared.db.pool import Database, Tx
+from crm_shared.db.pool import Database, Record, Tx
 from crm_shared.db.tables import idempotency_key
-from crm_shared.errors import Conflict, InFlight
+from crm_shared.errors import InFlight, Invalid
 
 KEPT_FOR = timedelta(hours=24)
 
 _t = idempotency_key
-_TRY_LOCK = select(func.pg_try_advisory_xact_lock(bindparam("lock", type_=BigInteger())))
+_lock = select(func.pg_try_advisory_xact_lock(bindparam("lock", type_=BigInteger())).label("held")).subquery()
+_CLAIM = select(_lock.c.held, _t.c.request_hash, _t.c.status, _t.c.headers, _t.c.body).select_from(
+    _lock.outerjoin(
+        _t,
+        and_(_t.c.principal == bindparam("principal"), _t.c.route == bindparam("route"), _t.c.key == bindparam("key")),
+    )
+)
 _STORED = select(_t.c.request_hash, _t.c.status, _t.c.headers, _t.c.body).where(
     _t.c.principal == bindparam("principal"), _t.c.route == bindparam("route"), _t.c.key == bindparam("key")
 )
@@ -69,18 +76,33 @@ async def claim(tx: Tx, key: IdempotencyKey) -> Answer | None:
 
     Raises:
         InFlight: the same request is running now.
-        Conflict: the key was used for a different request.
+        Invalid: the key was used for a different request.
     """
-    if not await tx.scalar(_TRY_LOCK, {"lock": key.lock(tx)}):
+    # The statement's snapshot is older than the lock, so it may miss an answer stored just now. The command then runs
+    # in vain: either `keep` meets the answer, or the command is refused by its own effect, and `recall` finds it.
+    names = {"principal": key.principal, "route": key.route, "key": key.key}
+    row = await tx.one(_CLAIM, {"lock": key.lock(tx), **names})
+    if row is None or not row["held"]:
         raise InFlight("The same request is still running; ask again in a moment.", retry_after_s=1)
-    # A statement of its own: its snapshot must be younger than the lock, or it could miss the answer just stored.
-    row = await tx.one(_STORED, {"principal": key.principal, "route": key.route, "key": key.key})
-    if row is None:
+    if row["request_hash"] is None:
         return None
     if row["request_hash"] != key.request_hash:
-        raise Conflict(
-            "This Idempotency-Key was used for a different request; choose a new key.", code="idempotency_key_reused"
+        raise Invalid.field(
+            "header:Idempotency-Key",
+            "This Idempotency-Key was used for a different request; choose a new key.",
+            code="idempotency_key_reused",
         )
+    return _again(row)
+
+
+async def recall(database: Database, tenant: UUID, key: IdempotencyKey) -> Answer | None:
+    """The answer to this very request, if it has been given by now."""
+    async with database.reading(tenant) as tx:
+        row = await tx.one(_STORED, {"principal": key.principal, "route": key.route, "key": key.key})
+    return _again(row) if row is not None and row["request_hash"] == key.request_hash else None
+
+
+def _again(row: Record) -> Answer:
     return Answer(row["status"], {**row["headers"], "Idempotent-Replayed": "true"}, row["body"])
 
 

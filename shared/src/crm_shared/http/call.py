@@ -6,24 +6,26 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import orjson
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
 from crm_shared.clock import Clock
-from crm_shared.db.idempotency import Answer, IdempotencyKey, claim, keep
+from crm_shared.db.idempotency import Answer, IdempotencyKey, claim, keep, recall
 from crm_shared.db.operations import Operation
 from crm_shared.db.pool import NO_TENANT, Database, Tx
 from crm_shared.db.unit_of_work import in_transaction
-from crm_shared.errors import Invalid, NotFound, PreconditionRequired, Unauthenticated
+from crm_shared.errors import CrmError, Invalid, NotFound, PreconditionRequired, Unauthenticated
 from crm_shared.http.auth import TokenVerifier
 from crm_shared.http.operation_model import OperationRead
 from crm_shared.http.pagination import Cursors, PageQuery
 from crm_shared.tenancy import Viewer
 
 T = TypeVar("T")
+Shown: TypeAlias = BaseModel | Mapping[str, Any]
+"""What a client is shown: a response model, or where each µs counts, the same as a mapping that is JSON already."""
 JSON = "application/json"
 KEY_LENGTH = 255
 KEY_PATTERN = r"[!-~]([ -~]*[!-~])?"
@@ -63,7 +65,7 @@ class Call:
         self,
         query: Callable[..., Awaitable[T | None]],
         *args: Any,
-        answer: Callable[[T], BaseModel],
+        answer: Callable[[T], Shown],
         finder: bool = False,
         **kwargs: Any,
     ) -> Response:
@@ -83,7 +85,7 @@ class Call:
         query: Callable[..., Awaitable[list[T]]],
         filters: PageQuery,
         *args: Any,
-        answer: Callable[[T], BaseModel],
+        answer: Callable[[T], Shown],
         key: Callable[[T], tuple[Any, ...]],
         finder: bool = False,
     ) -> Response:
@@ -96,16 +98,13 @@ class Call:
             found = await query(tx, self.viewer, filters, *args, limit=filters.limit + 1, after=after)
         shown = found[: filters.limit]
         more = cursors.write(key(shown[-1])) if len(found) > filters.limit else None
-        model = self.route.response_model
-        return Response(
-            model(items=[answer(item) for item in shown], next_cursor=more).model_dump_json(), media_type=JSON
-        )
+        return Response(_json({"items": [_part(answer(item)) for item in shown], "next_cursor": more}), media_type=JSON)
 
     async def write(
         self,
         command: Callable[..., Awaitable[T]],
         *args: Any,
-        answer: Callable[[T], BaseModel] | None = None,
+        answer: Callable[[T], Shown] | None = None,
         status: int | None = None,
         **kwargs: Any,
     ) -> Response:
@@ -127,7 +126,14 @@ class Call:
                 await keep(tx, key, out)
             return out
 
-        return _respond(await in_transaction(self.services.database, self.viewer, work))
+        try:
+            return _respond(await in_transaction(self.services.database, self.viewer, work))
+        except CrmError:
+            # What refused it may be its own effect: the same request, answered a moment after the claim had looked.
+            stored = await recall(self.services.database, self.viewer.tenant, key) if key else None
+            if stored is None:
+                raise
+            return _respond(stored)
 
     async def start(self, command: Callable[..., Awaitable[Operation]], *args: Any, **kwargs: Any) -> Response:
         """Run a command that queues a long job; answer 202 with where to look."""
@@ -174,15 +180,27 @@ class Call:
         return IdempotencyKey(self.viewer.subject, route, header, seen.digest())
 
 
-def _render(model: BaseModel, status: int, path: str | None = None) -> Answer:
+def _render(shown: Shown, status: int, path: str | None = None) -> Answer:
     headers: dict[str, str] = {"Content-Type": JSON}
-    version: Any = getattr(model, "version", None)
+    is_model = isinstance(shown, BaseModel)
+    version: Any = getattr(shown, "version", None) if is_model else shown.get("version")
     if isinstance(version, int):
         headers["ETag"] = f'"{version}"'
-    body = model.model_dump_json().encode()
-    if status == 201 and path is not None and hasattr(model, "id"):
-        headers["Location"] = f"{path}/{model.model_dump(mode='json', include={'id'})['id']}"
+    body = _json(_part(shown))
+    if status == 201 and path is not None:
+        public_id = shown.model_dump(mode="json", include={"id"}).get("id") if is_model else shown.get("id")
+        if public_id is not None:
+            headers["Location"] = f"{path}/{public_id}"
     return Answer(status, headers, body)
+
+
+def _part(shown: Shown) -> Any:
+    """What a client is shown, as a part of a larger JSON text."""
+    return orjson.Fragment(shown.__pydantic_serializer__.to_json(shown)) if isinstance(shown, BaseModel) else shown
+
+
+def _json(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z)
 
 
 def _respond(answer: Answer) -> Response:
