@@ -68,6 +68,10 @@ async def test_a_unique_rule_holds_against_parallel_writers(kit: ServiceKit) -> 
     async with kit.client(tenant) as client:
         answers = await asyncio.gather(*(client.post("/v1/notes", json={"title": "same"}) for _ in range(10)))
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 9
+    for answer in answers:
+        if answer.status_code == 409:
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert [(one["pointer"], one["code"]) for one in answer.json()["errors"]] == [("/title", "already_taken")]
     assert len(await kit.events(tenant)) == 1
 
 

@@ -8,8 +8,9 @@ from typing import Concatenate, ParamSpec, TypeVar
 import asyncpg
 
 from crm_shared.db.idempotency import KeyRaced
+from crm_shared.db.metadata import TENANT
 from crm_shared.db.pool import Database, Tx
-from crm_shared.errors import Conflict, CrmError, Invalid, Unavailable
+from crm_shared.errors import Conflict, CrmError, FieldError, Invalid, Unavailable
 from crm_shared.tenancy import Viewer
 
 P = ParamSpec("P")
@@ -25,7 +26,7 @@ async def in_transaction(database: Database, viewer: Viewer, work: Callable[[Tx]
     A serialisation failure, a deadlock or a lost race for an idempotency key reruns all of `work`, up to three times.
 
     Raises:
-        Conflict: a unique rule held against a parallel writer, or the reruns were used up.
+        Conflict: a unique rule held against a parallel writer (its fields are named), or the reruns were used up.
         Invalid: a value breaks a rule that only the database checks, such as a NUL character in text.
     """
     for attempt in range(_RERUNS + 1):
@@ -36,6 +37,8 @@ async def in_transaction(database: Database, viewer: Viewer, work: Callable[[Tx]
             if attempt == _RERUNS:
                 raise Conflict("Too many writers at once; try again.", code="contended", retry_after_s=1) from error
             await asyncio.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311 # spreads retries, guards nothing
+        except asyncpg.UniqueViolationError as error:
+            raise await _taken(database, viewer, error) from error
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             known = database_error(error)
             if known is None:
@@ -57,6 +60,20 @@ async def transact(
         return await command(tx, viewer, *args, **kwargs)
 
     return await in_transaction(database, viewer, work)
+
+
+_COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(quote_ident($1)) ORDER BY attnum"
+
+
+async def _taken(database: Database, viewer: Viewer, error: asyncpg.UniqueViolationError) -> Conflict:
+    """A broken unique rule as the sender's fields. The error itself names none: behind row security it tells no key."""
+    name = error.constraint_name or ""
+    async with database.reading(viewer.tenant) as tx:
+        rows = await tx.connection.fetch(_COLUMNS, name)
+    fields = [str(row["attname"]).removesuffix("_folded") for row in rows if row["attname"] != TENANT]
+    told = "Something with these identifying values already exists."
+    named = tuple(FieldError(f"/{field}", "already_taken", told) for field in fields)
+    return Conflict(told, code=name or "already_exists", errors=named)
 
 
 def database_error(error: Exception) -> CrmError | None:  # noqa: PLR0911 # a table, in the shape of a match
