@@ -40,12 +40,16 @@ async def ensure_database(admin_url: str, service: str, database: str) -> None:
         exists = await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database)
         if exists is None:
             await connection.execute(f'CREATE DATABASE "{database}" OWNER {roles.owner}')
-            await connection.execute(f'REVOKE CONNECT, TEMPORARY ON DATABASE "{database}" FROM PUBLIC')
-            await connection.execute(
-                f'GRANT CONNECT, TEMPORARY ON DATABASE "{database}" TO {roles.app}, {roles.worker}, {roles.finder}'
-            )
+            await keep_to_itself(connection, roles, database)
     finally:
         await connection.close()
+
+
+async def keep_to_itself(connection: "asyncpg.Connection[asyncpg.Record]", roles: Roles, database: str) -> None:
+    """Let nobody into a database but the service whose it is."""
+    await connection.execute(f'REVOKE CONNECT, TEMPORARY ON DATABASE "{database}" FROM PUBLIC')
+    own = f"{roles.owner}, {roles.app}, {roles.worker}, {roles.finder}"
+    await connection.execute(f'GRANT CONNECT, TEMPORARY ON DATABASE "{database}" TO {own}')
 
 
 async def ensure_extensions(admin_url_of_database: str, service: str) -> None:

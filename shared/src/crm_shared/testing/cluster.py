@@ -10,7 +10,7 @@ import asyncpg
 
 from crm_shared.db.embedded import EmbeddedPostgres
 from crm_shared.db.migrations import Schema, upgrade
-from crm_shared.db.provision import ensure_database, ensure_extensions
+from crm_shared.db.provision import ensure_database, ensure_extensions, keep_to_itself
 from crm_shared.db.walls import Roles
 
 
@@ -57,6 +57,7 @@ class Cluster:
         connection = await asyncpg.connect(self.server.url())
         try:
             await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+            await keep_to_itself(connection, Roles.of(schema.service), name)  # a copy doesn't take that along
         finally:
             await connection.close()
         return self.urls(name, schema.service)
