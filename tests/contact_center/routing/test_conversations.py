@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from crm_shared.ids import new_id, public_id
+
 
 class TestAccept:
     async def test_a_call_reaches_the_agent_and_becomes_a_conversation(self, floor: Any) -> None:
@@ -233,6 +235,8 @@ class TestTransfer:
         await floor.dispatch()
         await floor.take(agent)
         assert await floor.refused(f"/v1/interactions/{call}/transfer", {}) == (422, "transfer_target_missing")
+        nobody = {"agent_id": public_id("agt", new_id())}
+        assert await floor.refused(f"/v1/interactions/{call}/transfer", nobody) == (404, "agent_not_found")
 
 
 class TestCard:

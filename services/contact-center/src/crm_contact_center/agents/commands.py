@@ -12,7 +12,7 @@ from crm_contact_center.agents.events import AgentStateChanged
 from crm_contact_center.changes.store import Subject, note
 from crm_shared.db.due import schedule
 from crm_shared.db.pool import Tx
-from crm_shared.errors import Conflict, NotFound, PreconditionFailed
+from crm_shared.errors import Conflict, FieldError, NotFound, PreconditionFailed
 from crm_shared.ids import new_id, public_id
 from crm_shared.tenancy import Viewer
 
@@ -58,7 +58,12 @@ async def create_agent(tx: Tx, viewer: Viewer, data: NewAgent, *, now: datetime)
         created_at=now,
         skills=data.skills,
     )
-    await store.insert_agent(tx, made)
+    if not await store.insert_agent(tx, made):
+        raise Conflict(
+            "This user is an agent already.",
+            code="agent_exists",
+            errors=[FieldError("/user_id", "already_taken", "Change the agent that there is.")],
+        )
     return made
 
 

@@ -36,7 +36,7 @@ _LOCK_LOADS = (
 )
 _MANY = _SEEN.where(any_param(_a.id, "ids"))
 _SIGNED_IN = _SEEN.where(_a.state != AgentState.OFFLINE.value, _a.retired.is_(False))
-_INSERT = insert(agent).values({name: bindparam(name) for name in ("tenant_id", *_FIELDS)})
+_INSERT = insert(agent).values({name: bindparam(name) for name in ("tenant_id", *_FIELDS)}).on_conflict_do_nothing()
 _PROFILE = (
     update(agent)
     .where(_a.id == bindparam("i"))
@@ -87,10 +87,13 @@ _PUT_NAMED = _put_named.on_conflict_do_update(
 _NOTICE_NAMED = _put_named.on_conflict_do_nothing()
 
 
-async def insert_agent(tx: Tx, made: Agent) -> None:
-    """Keep a new agent."""
-    await tx.run(_INSERT, {"tenant_id": tx.tenant, **{name: getattr(made, name) for name in _FIELDS}})
+async def insert_agent(tx: Tx, made: Agent) -> bool:
+    """Keep a new agent; says whether it is one."""
+    params = {"tenant_id": tx.tenant, **{name: getattr(made, name) for name in _FIELDS}}
+    if not await tx.run(_INSERT, params):
+        return False
     await put_skills(tx, made.id, made.skills)
+    return True
 
 
 async def get(tx: Tx, agent_id: UUID) -> Agent | None:

@@ -27,7 +27,7 @@ from crm_contact_center.tickets import store as tickets
 from crm_contact_center.tickets.commands.opening import NewTicket, open_ticket
 from crm_contact_center.tickets.domain.cases import TicketKind
 from crm_shared.db.pool import Tx
-from crm_shared.errors import Conflict, Invalid, NotFound, PreconditionFailed
+from crm_shared.errors import Conflict, FieldError, Invalid, NotFound, PreconditionFailed
 from crm_shared.ids import new_id, public_id
 from crm_shared.tenancy import Viewer
 
@@ -113,7 +113,12 @@ async def ask(tx: Tx, viewer: Viewer, survey_id: UUID, contact: Contact, *, now:
     await _check(tx, contact)
     made = await _invite(tx, survey, contact, now=now)
     if made is None:
-        raise Conflict("The customer has been asked about this already.", code="survey_asked_already")
+        field = "/interaction_id" if contact.interaction_id else "/ticket_id"
+        raise Conflict(
+            "The customer has been asked about this already.",
+            code="survey_asked_already",
+            errors=[FieldError(field, "already_taken", "Each contact is asked about once.")],
+        )
     return made
 
 

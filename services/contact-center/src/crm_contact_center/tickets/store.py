@@ -58,7 +58,8 @@ _POLICY_FIELDS = [
 _POLICY = select(*(_p[name] for name in _POLICY_FIELDS))
 _CURRENT = _POLICY.where(_p.current == 1).order_by(_p.id)
 _CURRENT_ONE = _POLICY.where(_p.current == 1, _p.id == bindparam("id"))
-_LOCK_POLICY = _CURRENT_ONE.with_for_update()
+# All versions: who waited for a row that has since been outdated would find nothing under `current`.
+_LOCK_POLICY = select(_p.version).where(_p.id == bindparam("id")).order_by(_p.version).with_for_update()
 _POLICY_VERSION = _POLICY.where(_p.id == bindparam("id"), _p.version == bindparam("version"))
 _INSERT_POLICY = insert(sla_policy).values(
     {name: bindparam(name) for name in ("tenant_id", *_POLICY_FIELDS, "current", "made_at")}
@@ -255,7 +256,8 @@ async def view_policy(tx: Tx, viewer: Viewer, policy_id: UUID) -> Policy | None:
 
 async def lock_policy(tx: Tx, policy_id: UUID) -> Policy | None:
     """One policy in its current version, held until the transaction ends."""
-    row = await tx.one(_LOCK_POLICY, {"id": policy_id})
+    await tx.all(_LOCK_POLICY, {"id": policy_id})
+    row = await tx.one(_CURRENT_ONE, {"id": policy_id})
     return _policy(row) if row else None
 
 
