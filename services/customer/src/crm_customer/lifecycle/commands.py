@@ -60,11 +60,13 @@ async def accept_rules(tx: Tx, viewer: Viewer, changed: Rules, *, expected_versi
         Invalid: they contradict themselves.
         PreconditionFailed: they have changed since the sender saw them.
     """
-    known = await store.rules(tx)
-    if expected_version is not None and expected_version != known.version:
-        raise PreconditionFailed("The rules have changed since you read them; read them again.")
-    accepted = replace(changed.checked(), version=known.version + 1)
-    await store.add_rules(tx, accepted, actor=viewer.subject, now=now)
+    while True:  # again only when somebody else's version was committed between our look and our write
+        known = await store.rules(tx)
+        if expected_version is not None and expected_version != known.version:
+            raise PreconditionFailed("The rules have changed since you read them; read them again.")
+        accepted = replace(changed.checked(), version=known.version + 1)
+        if await store.add_rules(tx, accepted, actor=viewer.subject, now=now):
+            break
     await schedule_nightly(tx, now=now)
     return accepted
 

@@ -100,7 +100,11 @@ _COUNTS = (
 )
 _ACTIVE = select(func.count()).select_from(customer).where(c.status == Status.ACTIVE.value)
 _RULES = select(lifecycle_rules).order_by(lifecycle_rules.c.version.desc()).limit(1)
-_ADD_RULES = insert(lifecycle_rules).values({column.name: bindparam(column.name) for column in lifecycle_rules.columns})
+_ADD_RULES = (
+    insert(lifecycle_rules)
+    .values({column.name: bindparam(column.name) for column in lifecycle_rules.columns})
+    .on_conflict_do_nothing()
+)
 
 
 def _verdict(rules: Rules, now: datetime) -> ColumnElement[str]:
@@ -258,8 +262,8 @@ async def rules(tx: Tx) -> Rules:
     )
 
 
-async def add_rules(tx: Tx, accepted: Rules, *, actor: str, now: datetime) -> None:
-    """Keep a new version of the rules; older ones stay."""
+async def add_rules(tx: Tx, accepted: Rules, *, actor: str, now: datetime) -> bool:
+    """Keep a new version of the rules, older ones stay; says whether nobody else has made this version meanwhile."""
     kept = {
         "repeat_from": accepted.repeat_from,
         "loyal_from": accepted.loyal_from,
@@ -267,10 +271,8 @@ async def add_rules(tx: Tx, accepted: Rules, *, actor: str, now: datetime) -> No
         "lost_after_days": accepted.lost_after_days,
         "as_of": None if accepted.as_of is None else accepted.as_of.isoformat(),
     }
-    await tx.run(
-        _ADD_RULES,
-        {"tenant_id": tx.tenant, "version": accepted.version, "rules": kept, "accepted_at": now, "actor": actor},
-    )
+    params = {"tenant_id": tx.tenant, "version": accepted.version, "rules": kept, "accepted_at": now, "actor": actor}
+    return await tx.run(_ADD_RULES, params) > 0
 
 
 async def aim_at(tx: Tx, ids: Sequence[UUID], *, at: datetime) -> list[UUID]:
