@@ -124,7 +124,11 @@ async def add_seller(tx: Tx, viewer: Viewer, made: Seller, *, now: datetime) -> 
     """Have a seller whom no event has told us of."""
     del viewer, now
     if await store.get_seller(tx, made.id) is not None:
-        raise Conflict("This seller is here already; change them instead.", code="seller_exists")
+        raise Conflict(
+            "This seller is here already; change them instead.",
+            code="seller_exists",
+            errors=[FieldError("/id", "already_taken", "Change the seller that there is.")],
+        )
     await store.insert_seller(tx, made)
     return made
 

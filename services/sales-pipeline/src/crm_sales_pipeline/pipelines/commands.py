@@ -14,7 +14,7 @@ from crm_sales_pipeline.pipelines.domain import (
     check_stages,
 )
 from crm_shared.db.pool import Tx
-from crm_shared.errors import Conflict, NotFound
+from crm_shared.errors import Conflict, FieldError, NotFound
 from crm_shared.ids import new_id, public_id
 from crm_shared.tenancy import Viewer
 from crm_shared.versions import expect_version
@@ -29,7 +29,11 @@ async def make_pipeline(tx: Tx, viewer: Viewer, made: Pipeline, *, now: datetime
         await store.no_default(tx)
     kept = replace(made, is_default=made.is_default or first)
     if not await store.insert_new(tx, kept):
-        raise Conflict("Another default pipeline was made at the same time; try again.", code="default_raced")
+        raise Conflict(
+            "Another default pipeline was made at the same time; try again.",
+            code="default_raced",
+            errors=[FieldError("/is_default", "already_taken", "One pipeline at a time is the default.")],
+        )
     return kept
 
 
