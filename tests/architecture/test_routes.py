@@ -3,17 +3,29 @@
 import re
 
 from crm_gateway.identity.domain import roles
+from crm_shared.http.app import create_app
 from crm_shared.http.router import StrictRoute
 from crm_shared.runtime import Service
 
 SCOPE = re.compile(r"[a-z][a-z-]*:[a-z]+")
 
 
+OF_THE_MACHINE = {"/livez", "/readyz", "/metrics", "/openapi.json"}
+"""What a service shows of itself on its own port; the gateway passes none of it on."""
+
+
 def routes(service: Service) -> list[StrictRoute]:
-    found = [route for router in service.routers for route in router.routes]
-    assert found
-    assert all(isinstance(route, StrictRoute) for route in found)
-    return [route for route in found if isinstance(route, StrictRoute)]
+    """All routes that the service answers, the kernel's too."""
+    answering = create_app(service.title, service.routers, service=service.name).routes
+    found = [route for route in answering if isinstance(route, StrictRoute)]
+    assert len(found) > sum(len(router.routes) for router in service.routers) > 0
+    return found
+
+
+def test_nothing_else_answers_than_routes_that_say_who_may(service: Service) -> None:
+    answering = create_app(service.title, service.routers, service=service.name).routes
+    bare = {getattr(route, "path", repr(route)) for route in answering if not isinstance(route, StrictRoute)}
+    assert bare == OF_THE_MACHINE
 
 
 def test_every_route_has_a_scope_or_a_reason_to_be_public(service: Service) -> None:
