@@ -4,7 +4,7 @@ from tests.bench.faults.stage import SHORT, Stage, stages
 from tests.bench.figures import Figure, at_most
 from tests.bench.run import Run
 
-from .growth import consuming_by_depth, relaying_by_depth
+from .growth import Windows, consuming_by_depth, relaying_by_depth
 from .latency import all_in_one, two_processes
 
 BAR_MS = {"log": 100.0, "kafka": 250.0}
@@ -40,14 +40,15 @@ async def _latency(run: Run, stage: Stage) -> list[Figure]:
 
 async def _growth(run: Run, stage: Stage) -> list[Figure]:
     figures: list[Figure] = []
-    unit, rounds = (200, 1) if run.short else (2_000, 5)
+    windows = Windows(1_000, (1, 2, 4), rounds=1) if run.short else Windows(2_000, (1, 10, 100), rounds=5)
     for what, by_depth in (("relaying", relaying_by_depth), ("consuming", consuming_by_depth)):
-        with run.steps.step(f"{stage.adapter}: {what} from a backlog of 1×, 10× and 100×") as note:
-            once, ten, hundred = await by_depth(stage, unit=unit, rounds=rounds)
-            note.text = f"{once:.0f}, {ten:.0f}, {hundred:.0f} µs an event"
+        name = f"{what} an event, {stage.adapter}"
+        with run.steps.step(f"{name}, from backlogs of {', '.join(f'{depth}×' for depth in windows.depths)}") as note:
+            once, *more = await by_depth(stage, windows)
+            note.text = ", ".join(f"{cost:.0f}" for cost in (once, *more)) + " µs"
+        figures.append(Figure(f"{name}: {windows.unit:,} waiting", once, "µs"))
         figures += [
-            Figure(f"{what} an event, {stage.adapter}: {unit:,} waiting", once, "µs"),
-            Figure(f"{what} an event, {stage.adapter}: 10× ÷ 1× waiting", ten / once, "", at_most(GROWTH)),
-            Figure(f"{what} an event, {stage.adapter}: 100× ÷ 1× waiting", hundred / once, "", at_most(GROWTH)),
+            Figure(f"{name}: {depth}× ÷ 1× waiting", cost / once, "", at_most(GROWTH))
+            for depth, cost in zip(windows.depths[1:], more, strict=True)
         ]
     return figures

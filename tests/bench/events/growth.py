@@ -1,10 +1,11 @@
-"""What an event costs with 1, 10 and 100 units waiting: windows of one unit each, in turn, the deep ones left deep."""
+"""What an event costs with more and more units waiting: windows of one unit each, in turn, the deep ones left deep."""
 
 import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from statistics import median
 from typing import Any, cast
 from uuid import UUID
@@ -20,7 +21,6 @@ from crm_shared.db.outbox import slot_of
 from crm_shared.events import Envelope
 from crm_shared.ids import new_id, public_id
 
-_DEPTHS = (1, 10, 100)
 _KEYS = 500
 _FILL = """
 INSERT INTO outbox (tenant_id, event_id, aggregate, aggregate_id, epoch, seq, type, slot, subject, data)
@@ -29,24 +29,33 @@ FROM generate_series(1, $7::bigint) AS n, unnest($4::uuid[], $5::smallint[]) AS 
 """
 
 
-async def relaying_by_depth(stage: Stage, *, unit: int, rounds: int) -> list[float]:
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """How much waits, in units of events, and how often each is measured."""
+
+    unit: int
+    depths: tuple[int, int, int]
+    rounds: int
+
+
+async def relaying_by_depth(stage: Stage, windows: Windows) -> list[float]:
     """Microseconds an event from outbox to bus, for each depth of the outbox."""
-    return await _by_depth(stage, _Outbox, unit=unit, rounds=rounds)
+    return await _by_depth(stage, _Outbox, windows)
 
 
-async def consuming_by_depth(stage: Stage, *, unit: int, rounds: int) -> list[float]:
+async def consuming_by_depth(stage: Stage, windows: Windows) -> list[float]:
     """Microseconds an event from bus to effect, for each number of records that the group is behind."""
-    return await _by_depth(stage, _Log, unit=unit, rounds=rounds)
+    return await _by_depth(stage, _Log, windows)
 
 
-async def _by_depth(stage: Stage, kind: type["_Backlog"], *, unit: int, rounds: int) -> list[float]:
+async def _by_depth(stage: Stage, kind: type["_Backlog"], windows: Windows) -> list[float]:
     """The median cost of a window at each depth; the windows of the depths alternate, so that noise hits all alike."""
     async with AsyncExitStack() as stack:
-        backlogs = [kind(await stack.enter_async_context(stage.line()), unit) for _ in _DEPTHS]
-        costs: list[list[float]] = [[] for _ in _DEPTHS]
-        for nth in range(rounds + 1):
-            for backlog, depth, found in zip(backlogs, _DEPTHS, costs, strict=True):
-                await backlog.fill_up_to(depth * unit)
+        backlogs = [kind(await stack.enter_async_context(stage.line()), windows.unit) for _ in windows.depths]
+        costs: list[list[float]] = [[] for _ in windows.depths]
+        for nth in range(windows.rounds + 1):
+            for backlog, depth, found in zip(backlogs, windows.depths, costs, strict=True):
+                await backlog.fill_up_to(depth * windows.unit)
                 cost = await backlog.window()
                 if nth:  # the first round prepares statements and warms caches
                     found.append(cost * 1e6)
