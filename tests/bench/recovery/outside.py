@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from crm_suite.allinone.listening import port_of
 from crm_suite.allinone.serving import serving
-from crm_suite.mailsink.mailbox import CaughtMail, Mailbox
+from crm_suite.mailsink.journal import CaughtMail
+from crm_suite.mailsink.mailbox import Mailbox
 from crm_suite.mailsink.page import sink_app
 from crm_suite.mailsink.smtp import SmtpSink
 

@@ -1,7 +1,12 @@
 """The mailbox keeps the last mails and forgets none of the count."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
 import pytest
 
+from crm_suite.mailsink.journal import Journal
 from crm_suite.mailsink.mailbox import Mailbox
 
 
@@ -40,3 +45,50 @@ def test_continues_after_a_number_for_clients(filled: Mailbox) -> None:
 
 def test_finds_a_recipient_whatever_the_case(filled: Mailbox) -> None:
     assert [mail.number for mail in filled.oldest_first(to="PERSON4@example.org")] == [4]
+
+
+@pytest.fixture
+def journalled(tmp_path: Path) -> Iterator[Callable[..., Mailbox]]:
+    """Opens the mailbox of one file, as each start of the suite does."""
+    with ExitStack() as stack:
+
+        def opened(**limits: int) -> Mailbox:
+            box = Mailbox(journal=Journal(tmp_path / "mail"), **limits)  # type: ignore[arg-type]
+            stack.callback(box.close)
+            return box
+
+        yield opened
+
+
+class TestJournal:
+    RAW = b"Subject: two\r\n\r\nlines\n[1,2]\n\x00\xff"
+
+    def fill(self, box: Mailbox) -> None:
+        for number in range(3):
+            box.catch("from@example.org", (f"to{number}@example.org", "more@example.org"), self.RAW * number)
+
+    def test_what_was_caught_is_there_after_the_process(self, journalled: Callable[..., Mailbox]) -> None:
+        before = journalled()
+        self.fill(before)
+        after = journalled()
+        assert after.oldest_first() == before.oldest_first()
+        assert after.catch("a@example.org", ("b@example.org",), b"").number == 4
+
+    @pytest.mark.parametrize("torn", [1, 10, 70])
+    def test_a_mail_that_was_cut_off_is_none_and_spoils_no_other(
+        self, journalled: Callable[..., Mailbox], tmp_path: Path, torn: int
+    ) -> None:
+        self.fill(journalled())
+        whole = (tmp_path / "mail").read_bytes()
+        (tmp_path / "mail").write_bytes(whole[:-torn])
+        after = journalled()
+        assert [mail.number for mail in after.oldest_first()] == [1, 2]
+        after.catch("a@example.org", ("b@example.org",), b"again")
+        assert [mail.number for mail in journalled().oldest_first()] == [1, 2, 3]
+
+    def test_it_does_not_grow_for_ever(self, journalled: Callable[..., Mailbox], tmp_path: Path) -> None:
+        box = journalled(keep_bytes=10_000)
+        for _ in range(100):
+            box.catch("a@example.org", ("b@example.org",), b"x" * 1_000)
+        assert (tmp_path / "mail").stat().st_size < 25_000
+        assert journalled(keep_bytes=10_000).oldest_first() == box.oldest_first()

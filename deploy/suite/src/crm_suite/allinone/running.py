@@ -24,6 +24,7 @@ from crm_suite.allinone.databases import Server, make_databases, migrate
 from crm_suite.allinone.home import Home
 from crm_suite.allinone.reference import documents_of
 from crm_suite.allinone.serving import serving
+from crm_suite.mailsink.journal import Journal
 from crm_suite.mailsink.mailbox import Mailbox
 from crm_suite.mailsink.page import sink_app
 from crm_suite.mailsink.smtp import SmtpSink
@@ -84,6 +85,11 @@ async def gateway_running(
             yield gateway
 
 
+def mailbox_of(home: Home) -> Mailbox:
+    """Where this folder's caught mail is: what was told OK is there after a kill too."""
+    return Mailbox(journal=Journal(home.folder / "caught-mail"))
+
+
 @asynccontextmanager
 async def sink_running(doors: Doors, mailbox: Mailbox) -> AsyncGenerator[None]:
     sink = SmtpSink(mailbox)
@@ -93,6 +99,7 @@ async def sink_running(doors: Doors, mailbox: Mailbox) -> AsyncGenerator[None]:
             yield
     finally:
         await sink.stop()
+        mailbox.close()
 
 
 @asynccontextmanager
@@ -111,7 +118,7 @@ async def suite_running(home: Home, doors: Doors, steps: Steps) -> AsyncGenerato
         with steps.step("migrations"):
             await migrate(server, suite)
         with steps.step("mail sink"):
-            await stack.enter_async_context(sink_running(doors, Mailbox()))
+            await stack.enter_async_context(sink_running(doors, mailbox_of(home)))
         settings = {name: server.settings(service, keys) for name, service in suite.services.items()}
         with steps.step("event bus and workers"):
             await background.work(settings)

@@ -107,11 +107,13 @@ def _told(up: asyncio.Event, asked: "asyncio.Task[str]", console: Console) -> Ca
 
 async def _serve(console: Console, wish: Wish, home: Home, *, until: Callable[[], Awaitable[None]]) -> None:
     steps = Steps(console)
+    known = home.recall("ports") or {}
     doors = Doors(
         gateway=listen("the gateway", wish.host, wish.port, variable="PORT"),
-        mail_page=listen_somewhere("127.0.0.1", MAIL_PAGE_PORT),
-        smtp=listen_somewhere("127.0.0.1", SMTP_PORT),
+        mail_page=listen_somewhere("127.0.0.1", known.get("mail_page", MAIL_PAGE_PORT)),
+        smtp=listen_somewhere("127.0.0.1", known.get("smtp", SMTP_PORT)),
     )
+    home.remember("ports", {"mail_page": port_of(doors.mail_page), "smtp": port_of(doors.smtp)})
     addresses = Addresses(
         gateway=_address(doors.gateway), mail_page=_address(doors.mail_page), smtp=f"127.0.0.1:{port_of(doors.smtp)}"
     )

@@ -18,7 +18,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from crm_suite.mailsink.mailbox import CaughtMail, Mailbox
+from crm_suite.mailsink.journal import CaughtMail
+from crm_suite.mailsink.mailbox import Mailbox
 
 PAGE_SIZE = 50
 API_LIMIT = 1_000
