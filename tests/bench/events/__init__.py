@@ -5,7 +5,7 @@ from tests.bench.figures import Figure, at_most
 from tests.bench.run import Run
 
 from .growth import Windows, consuming_by_depth, relaying_by_depth
-from .latency import all_in_one, two_processes
+from .latency import apart, embedded
 
 BAR_MS = {"log": 100.0, "kafka": 250.0}
 GROWTH = 1.25
@@ -15,7 +15,7 @@ _WARM_S, _MEASURED_S = 3.0, 15.0
 
 
 async def measure(run: Run) -> list[Figure]:
-    """Both adapters: the PostgreSQL log in one process, as it is run; Kafka between two."""
+    """Both adapters, each in the processes in which it is run."""
     async with stages(run, SHORT) as adapters:
         return [figure for stage in adapters for figure in await play(run, stage)]
 
@@ -27,7 +27,7 @@ async def play(run: Run, stage: Stage) -> list[Figure]:
 
 async def _latency(run: Run, stage: Stage) -> list[Figure]:
     warm_s, measured_s = (0.5, 0.5) if run.short else (_WARM_S, _MEASURED_S)
-    way = all_in_one if stage.adapter == "log" else two_processes
+    way = embedded if stage.adapter == "log" else apart
     with run.steps.step(f"{stage.adapter}: commit to effect at 200 events/s") as note:
         async with stage.line() as played:
             spread = await way(played, warm_s, measured_s)

@@ -1,17 +1,14 @@
 """From the return of a commit in one service to the commit of the effect in another, at 200 events a second."""
 
 import asyncio
-import time
-from collections.abc import Mapping
+import signal
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from tests.bench.faults.load import Load, load, percentile
+from crm_shared.testing.bus import until
+from crm_shared.testing.bus_process import Service
+from tests.bench.faults.load import load, percentile
 from tests.bench.faults.stage import Played
-
-from crm_shared.bus.handlers import Received
-from crm_shared.db.pool import Tx
-from crm_shared.testing.bus import Counted, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,37 +19,27 @@ class Spread:
     p99_ms: float
 
 
-async def all_in_one(played: Played, warm_s: float, measured_s: float) -> Spread:
-    """Writers, relay and consumer on one event loop, as in the embedded suite."""
-    line, applied = played.line, dict[int, float]()
-
-    async def note(tx: Tx, event: Received[Counted], *, now: datetime) -> None:
-        tx.after_commit.append(lambda: applied.update({event.data.number: time.monotonic()}))
-
-    line.count_in_ledger()
-    line.reactions.on(line.counted.TYPE, Counted)(note)
-    line.begin(line.relay())
-    line.begin(line.consumer())
-    writers = await _write(played, warm_s, measured_s)
-    await until(lambda: _all_applied(played, len(writers.committed)))
-    return _spread(writers.committed, applied, warm_s)
+async def embedded(played: Played, warm_s: float, measured_s: float) -> Spread:
+    """As `crm up` runs it: one process writes and wakes the other, which relays and consumes."""
+    worker = await played.start()
+    played.line.producing.wakers.append(lambda: worker.send(signal.SIGUSR2))
+    return await _measured(played, [worker], warm_s, measured_s)
 
 
-async def two_processes(played: Played, warm_s: float, measured_s: float) -> Spread:
-    """Writers and relay in this process, as in a service and its worker; the consumer in one of its own."""
-    consumer = await played.start(relays=False)
-    played.line.begin(played.line.relay())
-    writers = await _write(played, warm_s, measured_s)
-    await until(lambda: _all_applied(played, len(writers.committed)))
-    report = await consumer.ended()
-    return _spread(writers.committed, report.applied, warm_s)
+async def apart(played: Played, warm_s: float, measured_s: float) -> Spread:
+    """As separate processes run it: this one writes and wakes nobody, one relays, one consumes."""
+    workers = [await played.start(consumes=False), await played.start(relays=False)]
+    return await _measured(played, workers, warm_s, measured_s)
 
 
-async def _write(played: Played, warm_s: float, measured_s: float) -> Load:
+async def _measured(played: Played, workers: Sequence[Service], warm_s: float, measured_s: float) -> Spread:
     async with load(played) as writers:
         await until(lambda: _all_applied(played, 1))
         await asyncio.sleep(warm_s + measured_s)
-    return writers
+    await until(lambda: _all_applied(played, len(writers.committed)))
+    played.line.producing.wakers.clear()
+    reports = [await worker.ended() for worker in workers]
+    return _spread(writers.committed, reports[-1].applied, warm_s)
 
 
 def _spread(committed: Mapping[int, float], applied: Mapping[int, float], warm_s: float) -> Spread:

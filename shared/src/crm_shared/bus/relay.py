@@ -32,7 +32,8 @@ _log = logger("bus.relay")
 BATCH = 500
 _LOCKS = 7_260_116
 _PRESENCE = 1_000
-_POLL_S = 0.1
+# Where requests are answered by another process nobody rings: while there is work, look often.
+_POLL_S = 0.025
 _IDLE_POLL_S = 1.0
 _BUSY_FOR_S = 5.0
 _BALANCE_EVERY_S = 2.0

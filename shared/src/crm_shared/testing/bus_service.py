@@ -156,12 +156,13 @@ def serve(work: Work, say: "Connection[Report | str, str]") -> None:
 async def _serve(work: Work, say: "Connection[Report | str, str]") -> None:
     intake.IDLE_AT_MOST_S = work.idle_at_most_s
     bus, ending = _Struck(await _opened(work), work.blow), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, ending.set)
-    loop.add_signal_handler(signal.SIGUSR1, bus.arm)
+    handle = asyncio.get_running_loop().add_signal_handler
+    handle(signal.SIGTERM, ending.set)
+    handle(signal.SIGUSR1, bus.arm)
     async with _laid(work, bus) as line:
         relay, consumer = line.relay(), line.consumer()
         line.producing.wakers.append(relay.wake)
+        handle(signal.SIGUSR2, relay.wake)
         endless: list[Coroutine[Any, Any, None]] = [relay.run()] if work.relays else []
         endless += [consumer.run()] if work.consumes else []
         endless += [_write(line, work, nth, bus, ending) for nth in range(WRITERS if work.seed is not None else 0)]
