@@ -5,10 +5,11 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from crm_shared.testing.bus import until
-from crm_shared.testing.bus_process import Service
 from tests.bench.faults.load import load, percentile
 from tests.bench.faults.stage import Played
+
+from crm_shared.testing.bus import until
+from crm_shared.testing.bus_process import Service
 
 
 @dataclass(frozen=True, slots=True)
