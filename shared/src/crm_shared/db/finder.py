@@ -1,10 +1,12 @@
 """The tenant predicate of statements that run as the finder role, which row-level security does not hold back."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_
+from sqlalchemy import BindParameter, Select, and_, bindparam
+from sqlalchemy import Uuid as SqlUuid
 from sqlalchemy.sql import ClauseElement, visitors
 from sqlalchemy.sql.selectable import Alias, CompoundSelect, FromClause, Join
 
@@ -15,7 +17,16 @@ class Unwalled(RuntimeError):
     """A statement could not be confined to one tenant; it isn't run."""
 
 
-def within_tenant(statement: Any, tenant: UUID) -> Any:
+TENANT_OF_FINDER = "tenant_of_finder"
+
+
+@lru_cache(maxsize=1_000)
+def walled(statement: ClauseElement) -> ClauseElement:
+    """A module-level statement confined to the tenant that its parameter `TENANT_OF_FINDER` names; confined once."""
+    return within_tenant(statement, bindparam(TENANT_OF_FINDER, type_=SqlUuid()))
+
+
+def within_tenant(statement: Any, tenant: UUID | BindParameter[UUID]) -> Any:
     """`statement` with `tenant_id = <tenant>` on every tenant table of every SELECT in it.
 
     The nullable side of an outer join gets the predicate in its ON clause, all others in WHERE.

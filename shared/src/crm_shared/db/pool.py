@@ -1,10 +1,10 @@
 """Transactions: every one belongs to one tenant, runs as one role, and ends by the hand that began it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
@@ -22,6 +22,8 @@ Record = asyncpg.Record
 
 NO_TENANT = UUID(int=0)
 _ROLLBACK_TIMEOUT_S = 5.0
+_PLAN_ANEW = "SET LOCAL plan_cache_mode = force_custom_plan"
+Plans = Literal["force_custom_plan", "auto"]
 
 
 @dataclass(slots=True)
@@ -90,24 +92,28 @@ class Tx:
         status = await self.connection.execute(insert.sql, *values)
         return int(status.rsplit(" ", 1)[-1])
 
-    async def find(self, statement: Any) -> list[Record]:
+    async def find(self, statement: Any, params: Mapping[str, Any] | None = None) -> list[Record]:
         """Rows of a SELECT whose operators no index serves behind a policy (ILIKE, trigrams, jsonb, segments).
 
         It runs as the read-only finder role, after the kernel has added this tenant's predicate to every tenant table
         in it and verified that none was missed.
         """
-        walled = finder.within_tenant(statement, self.tenant)
-        sql, arguments = shaped(walled)
+        if params is None:
+            sql, arguments = shaped(finder.within_tenant(statement, self.tenant))
+        else:
+            sql, arguments = _bind(finder.walled(statement), {**params, finder.TENANT_OF_FINDER: self.tenant})
         if self.as_finder:
             return await self.connection.fetch(sql, *arguments)
-        await self.connection.execute(f"SAVEPOINT before_find; SET LOCAL ROLE {self.roles.finder}")
+        await self.connection.execute(f"SAVEPOINT before_find; SET LOCAL ROLE {self.roles.finder}; {_PLAN_ANEW}")
         try:
             rows = await self.connection.fetch(sql, *arguments)
         except BaseException:
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError):
                 await self.connection.execute("ROLLBACK TO SAVEPOINT before_find")
             raise
-        await self.connection.execute(f"RELEASE SAVEPOINT before_find; SET LOCAL ROLE {self.roles.app}")
+        await self.connection.execute(
+            f"RELEASE SAVEPOINT before_find; SET LOCAL ROLE {self.roles.app}; SET LOCAL plan_cache_mode TO DEFAULT"
+        )
         return rows
 
     def emit(self, payload: EventPayload, *, aggregate_id: UUID) -> None:
@@ -129,7 +135,7 @@ class Database:
     """One service's database as one process sees it: a pool of connections and the four roles."""
 
     def __init__(self, pool: "asyncpg.Pool[Any]", service: str, *, login: str = "", flush: Flush | None = None) -> None:
-        self._pool = pool
+        self.pool = pool
         self._login = login
         self.service = service
         self.roles = Roles.of(service)
@@ -137,8 +143,14 @@ class Database:
         self.wakers: list[Callable[[], None]] = []
 
     @classmethod
-    async def open(cls, url: str, service: str, *, size: int = 6, flush: Flush | None = None) -> "Database":
-        """Connect as the role that `url` names (the service's app or worker)."""
+    async def open(
+        cls, url: str, service: str, *, size: int = 6, flush: Flush | None = None, plans: Plans = "force_custom_plan"
+    ) -> "Database":
+        """Connect as the role that `url` names (the service's app or worker).
+
+        `plans` is PostgreSQL's `plan_cache_mode`. Planned anew each time, a look-up by key costs twice as much; a
+        generic plan of what `find` runs walks the sort index and skips the right one, so that is planned anew anyway.
+        """
         pool = await asyncpg.create_pool(
             url,
             min_size=1,
@@ -147,9 +159,8 @@ class Database:
             reset=_no_reset,
             statement_cache_size=1_000,
             max_cached_statement_lifetime=0,
-            # A generic plan of a filtered, ordered, limited statement walks the sort index and skips the right one.
             server_settings={
-                "plan_cache_mode": "force_custom_plan",
+                "plan_cache_mode": plans,
                 "application_name": f"crm-{service}",
                 "jit": "off",
             },
@@ -160,22 +171,23 @@ class Database:
     async def close(self) -> None:
         """Give all connections back; those still busy after ten seconds are cut."""
         try:
-            await asyncio.wait_for(self._pool.close(), 10)
+            await asyncio.wait_for(self.pool.close(), 10)
         except TimeoutError:
-            self._pool.terminate()
+            self.pool.terminate()
 
     async def ping(self) -> None:
         """Return if the database answers."""
-        async with self._pool.acquire() as connection:
+        async with self.pool.acquire() as connection:
             await connection.fetchval("SELECT 1")
 
     @property
     def idle(self) -> int:
         """How many connections are free now, counting those not opened yet."""
-        return self._pool.get_idle_size() + self._pool.get_max_size() - self._pool.get_size()
+        return self.pool.get_idle_size() + self.pool.get_max_size() - self.pool.get_size()
 
-    @asynccontextmanager
-    async def transaction(self, tenant: UUID, *, idle_at_most_s: float | None = None) -> AsyncGenerator[Tx]:
+    def transaction(
+        self, tenant: UUID, *, idle_at_most_s: float | None = None
+    ) -> AbstractAsyncContextManager[Tx, None]:
         """A transaction of `tenant` as the app role; commits at the end of the block, rolls back on any exception.
 
         The server ends it, locks and all, when no statement comes for `idle_at_most_s`.
@@ -183,56 +195,87 @@ class Database:
         limit = (
             f"; SET LOCAL idle_in_transaction_session_timeout = {idle_at_most_s * 1000:.0f}" if idle_at_most_s else ""
         )
-        async with self._begun(tenant, f"BEGIN{limit}", self.roles.app) as tx:
-            yield tx
+        return self._begin(tenant, f"BEGIN{limit}", self.roles.app)
 
-    @asynccontextmanager
-    async def reading(self, tenant: UUID, *, as_finder: bool = False) -> AsyncGenerator[Tx]:
+    def reading(self, tenant: UUID, *, as_finder: bool = False) -> AbstractAsyncContextManager[Tx, None]:
         """A read-only transaction of `tenant`."""
         role = self.roles.finder if as_finder else self.roles.app
-        async with self._begun(tenant, "BEGIN READ ONLY", role) as tx:
-            tx.as_finder = as_finder
-            yield tx
+        return self._begin(
+            tenant, f"BEGIN READ ONLY; {_PLAN_ANEW}" if as_finder else "BEGIN READ ONLY", role, as_finder=as_finder
+        )
 
-    @asynccontextmanager
-    async def across(self) -> AsyncGenerator[Tx]:
+    def across(self) -> AbstractAsyncContextManager[Tx, None]:
         """A transaction of the worker role over all tenants, for the kernel's machinery; see `become`."""
-        async with self._begun(NO_TENANT, "BEGIN", self.roles.worker) as tx:
-            yield tx
+        return self._begin(NO_TENANT, "BEGIN", self.roles.worker)
+
+    def _begin(self, tenant: UUID, begin: str, role: str, *, as_finder: bool = False) -> "_Transaction":
+        become = "" if role == self._login else f"; SET LOCAL ROLE {role}"
+        # One message opens the transaction and names the tenant; the text comes from a parsed uuid only.
+        opening = f"{begin}{become}; SET LOCAL app.tenant_id = '{UUID(int=tenant.int)}'"
+        return _Transaction(self, opening, tenant, as_finder=as_finder)
 
     async def become(self, tx: Tx, tenant: UUID) -> None:
         """Turn a transaction of `across` into one of `tenant`: what follows runs as the app role."""
         tx.tenant = tenant
         await tx.connection.execute(f"SET LOCAL ROLE {self.roles.app}; SET LOCAL app.tenant_id = '{tenant}'")
 
-    @asynccontextmanager
-    async def _begun(self, tenant: UUID, begin: str, role: str) -> AsyncGenerator[Tx]:
-        become = "" if role == self._login else f"; SET LOCAL ROLE {role}"
-        async with self._pool.acquire() as connection:
-            tx = Tx(connection, tenant, self.roles)
-            try:
-                # One message opens the transaction and names the tenant; the text comes from a parsed uuid only.
-                await connection.execute(f"{begin}{become}; SET LOCAL app.tenant_id = '{UUID(int=tenant.int)}'")
-                yield tx
-                if tx.pending:
-                    await self._write_pending(tx)
-                await connection.execute("COMMIT")
-            except BaseException:
-                await _roll_back(connection)
-                raise
-        self._committed(tx)
-
-    async def _write_pending(self, tx: Tx) -> None:
+    async def write_pending(self, tx: Tx) -> None:
+        """Write the events of a transaction that is about to commit."""
         if self._flush is None:
             raise RuntimeError(f"the {self.service} database was opened without an outbox; it cannot emit events")
         await self._flush(tx, tx.pending)
 
-    def _committed(self, tx: Tx) -> None:
+    def committed(self, tx: Tx) -> None:
+        """Tell those who wait for commits."""
         for act in tx.after_commit:
             act()
         if tx.pending or tx.after_commit:
             for wake in self.wakers:
                 wake()
+
+
+class _Transaction:
+    """One transaction from its opening message to its end. A class, not a generator: this is every request's path."""
+
+    __slots__ = ("_as_finder", "_database", "_opening", "_tenant", "_tx")
+
+    def __init__(self, database: Database, opening: str, tenant: UUID, *, as_finder: bool) -> None:
+        self._database = database
+        self._opening = opening
+        self._tenant = tenant
+        self._as_finder = as_finder
+
+    async def __aenter__(self) -> Tx:
+        connection = await self._database.pool.acquire()
+        try:
+            await connection.execute(self._opening)
+        except BaseException:
+            await self._abandon(connection)
+            raise
+        self._tx = Tx(connection, self._tenant, self._database.roles, as_finder=self._as_finder)
+        return self._tx
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        tx = self._tx
+        connection = tx.connection
+        if error is not None:
+            await self._abandon(connection)
+            return
+        try:
+            if tx.pending:
+                await self._database.write_pending(tx)
+            await connection.execute("COMMIT")
+        except BaseException:
+            await self._abandon(connection)
+            raise
+        await self._database.pool.release(connection)
+        self._database.committed(tx)
+
+    async def _abandon(self, connection: Any) -> None:
+        try:
+            await _roll_back(connection)
+        finally:
+            await self._database.pool.release(connection)
 
 
 async def _roll_back(connection: Any) -> None:

@@ -11,8 +11,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from crm_shared.errors import Unavailable
 from crm_shared.http import operations, parked_events
 from crm_shared.http.call import Services
+from crm_shared.http.dispatch import Dispatcher
 from crm_shared.http.middleware import Conversation
 from crm_shared.http.openapi import describe
+from crm_shared.http.presence import Presence
 from crm_shared.http.problems import install_problems, problem
 from crm_shared.http.router import Router
 from crm_shared.observability.metrics import exposition
@@ -39,7 +41,7 @@ def create_app(
     install_problems(app)
     _health(app, ready)
     app.openapi = lambda: describe(app)
-    app.add_middleware(Conversation, service=service)
+    app.middleware_stack = Presence(Conversation(Dispatcher(app, app.build_middleware_stack()), service))
     return app
 
 

@@ -6,7 +6,7 @@ from inspect import isfunction
 from typing import Any
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
@@ -74,18 +74,12 @@ class StrictRoute(APIRoute):
         """The names of all query parameters that the route takes."""
         return frozenset(_query_names(self.dependant))
 
-    def get_route_handler(self) -> Callable[[Request], Any]:
-        """The handler, behind the check of query parameters."""
-        inner = super().get_route_handler()
+    def refuse_unknown(self, request: Request) -> None:
+        """Refuse query parameters that the route doesn't take.
 
-        async def handle(request: Request) -> Response:
-            if request.scope["query_string"]:
-                self._refuse_unknown(request)
-            return await inner(JsonRequest(request.scope, request.receive))
-
-        return handle
-
-    def _refuse_unknown(self, request: Request) -> None:
+        Raises:
+            Invalid: there are some.
+        """
         unknown = [name for name in request.query_params if name not in self.known_parameters]
         if unknown:
             known = ", ".join(sorted(self.known_parameters)) or "none"

@@ -20,7 +20,10 @@ def current_traceparent() -> str | None:
     return context.get(_NAME)
 
 
-def following(traceparent: str | None) -> AbstractContextManager[Any]:
-    """Make the work inside the block part of the caller's trace; anything malformed is ignored."""
+def following(traceparent: str | None, **context: str) -> AbstractContextManager[Any]:
+    """Make the work inside the block part of the caller's trace; anything malformed is ignored.
+
+    `context` is bound to the work's log lines besides.
+    """
     known = traceparent if traceparent and _PATTERN.match(traceparent) else None
-    return structlog.contextvars.bound_contextvars(traceparent=known)
+    return structlog.contextvars.bound_contextvars(traceparent=known, **context)

@@ -37,7 +37,9 @@ async def opened(
     app: FastAPI, service: Service, settings: ServiceSettings, *, clock: Clock | None = None
 ) -> AsyncGenerator[Database]:
     """Open what the application's calls need, for as long as the block lasts."""
-    database = await Database.open(settings.database_url, service.name, size=settings.api_pool_size, flush=flush_outbox)
+    database = await Database.open(
+        settings.database_url, service.name, size=settings.api_pool_size, flush=flush_outbox, plans="auto"
+    )
     provide(
         app,
         Services(
