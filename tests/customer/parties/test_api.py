@@ -2,7 +2,10 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from sqlalchemy import select
 
+from crm_customer.parties.schemas.records import CustomerRead
+from crm_customer.parties.tables import contact_key
 from crm_shared.ids import public_id
 from crm_shared.testing.kit import ServiceKit
 
@@ -26,6 +29,20 @@ async def made(http: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
     )
     assert answer.status_code == 201, answer.text
     return answer.json()
+
+
+async def search(http: httpx.AsyncClient, words: str) -> list[str]:
+    answer = await http.get("/v1/customers/search", params={"q": words})
+    return [item["id"] for item in answer.json()["items"]]
+
+
+async def test_an_answer_is_byte_for_byte_what_its_model_would_have_written(http: httpx.AsyncClient) -> None:
+    points = [{"channel": "phone", "value": "+49 30 1234567", "valid_from": "2026-01-01", "verified": True}]
+    one = await made(http, **{**ADA, "birth_date": "1990-02-03", "owner": "usr_1", "contact_points": points})
+    answer = await http.get(f"/v1/customers/{one['id']}")
+    assert CustomerRead.model_validate_json(answer.content).model_dump_json().encode() == answer.content
+    page = await http.get("/v1/customers")
+    assert page.json() == {"items": [answer.json()], "next_cursor": None}
 
 
 class TestRegister:
@@ -173,6 +190,17 @@ class TestSearch:
         for query in ("ada", "löwe ada", "loew", "ada.loewe@ex", "+4930123", f"c-{ada['number']}", "4711", "ada lowee"):
             found = (await http.get("/v1/customers/search", params={"q": query})).json()["items"]
             assert [item["id"] for item in found] == [ada["id"]], query
+
+    async def test_a_name_is_found_by_each_of_its_words_and_no_longer_by_one_it_has_lost(
+        self, kit: ServiceKit, http: httpx.AsyncClient, tenant: UUID
+    ) -> None:
+        ada = await made(http, **ADA)
+        await http.patch(f"/v1/customers/{ada['id']}", json={"display_name": "Ada Löwe-Stern von Kurz"})
+        found = {word: await search(http, word) for word in ("stern", "kurz", "von k", "löwe-stern")}
+        assert all(ids == [ada["id"]] for ids in found.values()), found
+        async with kit.transaction(tenant) as tx:
+            rows = await tx.all(select(contact_key.c.folded).where(contact_key.c.channel == "name"))
+        assert sorted(row["folded"] for row in rows) == ["ada", "kurz", "lowe-stern", "von"]
 
     async def test_wildcards_of_like_mean_themselves(self, http: httpx.AsyncClient) -> None:
         await made(http, display_name="Plain Name")

@@ -23,7 +23,7 @@ from crm_customer.parties.schemas.lists import (
     CustomerSearch,
     Verification,
 )
-from crm_customer.parties.schemas.records import CustomerCreate, CustomerPut, CustomerRead, CustomerUpdate
+from crm_customer.parties.schemas.records import CustomerCreate, CustomerPut, CustomerRead, CustomerUpdate, shown
 from crm_customer.parties.store import reading
 from crm_customer.parties.store.rows import AuditEntry
 from crm_shared.db.pool import Tx
@@ -41,7 +41,7 @@ Writing = Annotated[Call, needs("customers:write")]
 @router.post("", status_code=201, response_model=CustomerRead)
 async def register(body: CustomerCreate, call: Writing) -> Response:
     """Register a customer."""
-    return await call.write(records.register, body.to_domain(), answer=CustomerRead.of)
+    return await call.write(records.register, body.to_domain(), answer=shown)
 
 
 async def _list(
@@ -64,7 +64,7 @@ async def list(call: Reading, filters: Annotated[CustomerFilter, Query()]) -> Re
     return await call.page(
         _list,
         filters,
-        answer=CustomerRead.of,
+        answer=shown,
         key=lambda item: (reading.name_key(item), item.id) if by_name else (item.id,),
     )
 
@@ -79,8 +79,8 @@ async def search(
     return await call.read(queries.search, q, limit=limit, answer=_found)
 
 
-def _found(customers: Sequence[Customer]) -> CustomerSearch:
-    return CustomerSearch.model_construct(items=[CustomerRead.of(customer) for customer in customers])
+def _found(customers: Sequence[Customer]) -> dict[str, Any]:
+    return {"items": [shown(customer) for customer in customers]}
 
 
 @router.post("/bulk", status_code=207, response_model=CustomerOutcomes)
@@ -105,7 +105,7 @@ async def bulk(body: CustomerBulk, call: Writing) -> Response:
 @router.get("/by-external-id/{source}/{external_id}", response_model=CustomerRead)
 async def get_by_external_id(source: SourceName, external_id: ExternalId, call: Reading) -> Response:
     """The customer that another system knows by this id."""
-    return await call.read(queries.get_by_external, source, external_id, answer=CustomerRead.of)
+    return await call.read(queries.get_by_external, source, external_id, answer=shown)
 
 
 @router.put("/by-external-id/{source}/{external_id}", response_model=CustomerRead)
@@ -114,21 +114,21 @@ async def put_by_external_id(source: SourceName, external_id: ExternalId, body: 
     return await call.write(records.upsert, body.keyed(source, external_id), answer=_upserted)
 
 
-def _upserted(result: Upserted) -> CustomerRead:
-    return CustomerRead.of(result.customer)
+def _upserted(result: Upserted) -> dict[str, Any]:
+    return shown(result.customer)
 
 
 @router.get("/{customer_id}", response_model=CustomerRead)
 async def get(customer_id: CustomerId, call: Reading) -> Response:
     """A customer; a merged record's id answers with its survivor."""
-    return await call.read(queries.get_customer, customer_id, answer=CustomerRead.of)
+    return await call.read(queries.get_customer, customer_id, answer=shown)
 
 
 @router.patch("/{customer_id}", response_model=CustomerRead)
 async def change(customer_id: CustomerId, body: CustomerUpdate, call: Writing) -> Response:
     """Change fields of a customer; `If-Match` guards against changes you haven't seen."""
     return await call.write(
-        records.change, customer_id, body.to_changes(), expected_version=call.if_match(), answer=CustomerRead.of
+        records.change, customer_id, body.to_changes(), expected_version=call.if_match(), answer=shown
     )
 
 
@@ -139,7 +139,7 @@ async def verify_contact_point(customer_id: CustomerId, body: Verification, call
         _, folded = normalised(body.channel, body.value, country=None)
     except NotReachable as error:
         raise Invalid.field("/value", str(error), code="contact_point_invalid") from None
-    return await call.write(records.verify, customer_id, body.channel, folded, answer=CustomerRead.of)
+    return await call.write(records.verify, customer_id, body.channel, folded, answer=shown)
 
 
 @router.get("/{customer_id}/audit", response_model=AuditPage)

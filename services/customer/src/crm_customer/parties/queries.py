@@ -6,7 +6,7 @@ from uuid import UUID
 from crm_customer.attributes import store as attributes
 from crm_customer.attributes.domain import AttributeType, Definition
 from crm_customer.parties.domain import Customer
-from crm_customer.parties.store import aliases, reading, searching
+from crm_customer.parties.store import reading, searching
 from crm_shared.db.pool import Tx
 from crm_shared.errors import Invalid
 from crm_shared.tenancy import Viewer
@@ -25,9 +25,7 @@ async def get_by_external(tx: Tx, viewer: Viewer, source: str, external_id: str)
 
 async def search(tx: Tx, viewer: Viewer, query: str, *, limit: int) -> list[Customer]:
     """Customers that match, best first; a record found under its old name leads to its survivor."""
-    ids = await searching.matching_ids(tx, query, limit=limit)
-    answering = await aliases.canonical(tx, ids)
-    return await reading.many(tx, list(dict.fromkeys(answering[each] for each in ids)))
+    return await reading.answering(tx, await searching.matching_ids(tx, query, limit=limit))
 
 
 async def attribute_filter(tx: Tx, pairs: list[str]) -> dict[str, Any]:

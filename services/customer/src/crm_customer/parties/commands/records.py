@@ -118,7 +118,8 @@ async def apply(tx: Tx, viewer: Viewer, known: Customer, profile: Profile, *, no
     differences = changes_between(known.profile, changed.profile)
     entry = audit_entry(viewer, known.id, "changed", now=now)
     names = [difference.field for difference in differences]
-    await writing.change(tx, changed, replace(entry, changes=differences), keys_changed="contact_points" in names)
+    keys_changed = not {"contact_points", "display_name"}.isdisjoint(names)
+    await writing.change(tx, changed, replace(entry, changes=differences), keys_changed=keys_changed)
     tx.emit(CustomerUpdated.of(changed, names), aggregate_id=changed.id)
     return changed
 

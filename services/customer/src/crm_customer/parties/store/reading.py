@@ -3,26 +3,24 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Select, bindparam, func, select, tuple_
 from sqlalchemy import Uuid as SqlUuid
-from sqlalchemy import bindparam, func, select, tuple_
+from sqlalchemy.dialects.postgresql import JSONB
 
 from crm_customer.parties.domain import Change, Customer, Listing, Status, fold, united
-from crm_customer.parties.store.aliases import aliases_of, family
+from crm_customer.parties.store.aliases import aliases_of, canonical, family
 from crm_customer.parties.store.rows import AuditEntry, to_customer
 from crm_customer.parties.tables import customer, customer_alias, customer_audit
 from crm_shared.db.pool import Tx
 from crm_shared.db.statements import any_of, any_param
 from crm_shared.tenancy import Viewer
 
-_canonical = func.coalesce(
-    select(customer_alias.c.customer_id).where(customer_alias.c.alias_id == bindparam("id")).scalar_subquery(),
-    bindparam("id", type_=SqlUuid()),
-)
 _IS_ALIASED = select(customer_alias.c.alias_id).where(customer_alias.c.customer_id == customer.c.id).exists()
-_GET = select(customer, _IS_ALIASED.label("aliased")).where(customer.c.id == _canonical)
+_GET = select(customer, _IS_ALIASED.label("aliased")).where(customer.c.id == bindparam("id"))
 _MANY = select(customer).where(any_param(customer.c.id, "ids"))
 _BY_KEYS = (
     select(customer.c.external_id, func.coalesce(customer_alias.c.customer_id, customer.c.id).label("id"))
@@ -47,12 +45,16 @@ _PAGE_OF_IDS = (
     .limit(bindparam("limit"))
 )
 _COUNT = select(func.count()).select_from(customer).where(customer.c.status == Status.ACTIVE.value)
+FILTERS = ("kind", "category", "country", "language", "owner", "source")
 LAST_ID = UUID(int=2**128 - 1)
 
 
 async def get(tx: Tx, customer_id: UUID) -> Customer | None:
     """One customer; a merged record's id finds its survivor, whose contact points are those of both."""
     row = await tx.one(_GET, {"id": customer_id})
+    if row is not None and row["status"] == Status.MERGED.value:
+        # Two look-ups by key: with the survivor's id computed inside the statement, no index of ids serves it.
+        row = await tx.one(_GET, {"id": (await canonical(tx, [customer_id]))[customer_id]})
     if row is None:
         return None
     found = to_customer(row)
@@ -61,6 +63,15 @@ async def get(tx: Tx, customer_id: UUID) -> Customer | None:
     aliases = await many(tx, await aliases_of(tx, found.id))
     points = united([found.profile.contact_points, *(alias.profile.contact_points for alias in aliases)])
     return replace(found, profile=replace(found.profile, contact_points=points))
+
+
+async def answering(tx: Tx, ids: Sequence[UUID]) -> list[Customer]:
+    """The customers that answer for these ids, ordered as asked, each once."""
+    found = await many(tx, ids)
+    if any(each.status is Status.MERGED for each in found):
+        survivors = await canonical(tx, ids)
+        found = await many(tx, list(dict.fromkeys(survivors[each] for each in ids)))
+    return found
 
 
 async def many(tx: Tx, ids: Sequence[UUID]) -> list[Customer]:
@@ -91,28 +102,41 @@ async def list_customers(
     tx: Tx, viewer: Viewer, listing: Listing, *, limit: int, after: tuple[Any, ...] | None
 ) -> list[Customer]:
     """A page of active customers, newest first."""
+    filters = {name: str(value) for name in FILTERS if (value := getattr(listing, name)) is not None}
+    params: dict[str, Any] = {**filters, "limit": limit}
+    if listing.name_prefix is not None:
+        prefix = fold(listing.name_prefix)
+        params |= {"from_name": prefix, "to_name": prefix + "\U0010ffff"}
+    if after is not None:
+        params |= (
+            {"after_id": after[-1]} if listing.name_prefix is None else {"after_name": after[0], "after_id": after[1]}
+        )
+    if listing.attributes:
+        params["attributes"] = dict(listing.attributes)
+    statement = listed(frozenset(params))
+    rows = await (tx.find(statement, params) if listing.attributes else tx.all(statement, params))
+    return [to_customer(row) for row in rows]
+
+
+@lru_cache(maxsize=1_000)
+def listed(given: frozenset[str]) -> Select[Any]:
+    """The statement of a list that is given these parameters, built once: composing it costs more than running it."""
     c = customer.c
     statement = select(customer).where(c.status == Status.ACTIVE.value)
-    for name in ("kind", "category", "country", "language", "owner", "source"):
-        value = getattr(listing, name)
-        if value is not None:
-            statement = statement.where(c[name] == str(value))
-    if listing.name_prefix is not None:
-        # By name, so that the page comes from the index of names.
-        prefix = fold(listing.name_prefix)
-        statement = statement.where(c.name_folded >= prefix, c.name_folded < prefix + "\U0010ffff")
-        if after is not None:
-            statement = statement.where(tuple_(c.name_folded, c.id) > tuple_(after[0], after[1]))
-        statement = statement.order_by(c.name_folded, c.id).limit(limit)
+    statement = statement.where(*(c[name] == bindparam(name) for name in FILTERS if name in given))
+    if "attributes" in given:
+        statement = statement.where(c.attributes.contains(bindparam("attributes", type_=JSONB())))
+    if "from_name" in given:  # so that the page comes from the index of names
+        statement = statement.where(c.name_folded >= bindparam("from_name"), c.name_folded < bindparam("to_name"))
+        if "after_id" in given:
+            after = tuple_(bindparam("after_name"), bindparam("after_id", type_=SqlUuid()))
+            statement = statement.where(tuple_(c.name_folded, c.id) > after)
+        statement = statement.order_by(c.name_folded, c.id)
     else:
-        if after is not None:
-            statement = statement.where(c.id < after[-1])
-        statement = statement.order_by(c.id.desc()).limit(limit)
-    if listing.attributes:
-        rows = await tx.find(statement.where(c.attributes.contains(dict(listing.attributes))))
-    else:
-        rows = await tx.all(statement)
-    return [to_customer(row) for row in rows]
+        if "after_id" in given:
+            statement = statement.where(c.id < bindparam("after_id"))
+        statement = statement.order_by(c.id.desc())
+    return statement.limit(bindparam("limit"))
 
 
 async def history(

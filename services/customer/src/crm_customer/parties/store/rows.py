@@ -20,6 +20,9 @@ from crm_customer.parties.domain import (
 )
 from crm_shared.db.pool import Record
 
+NAME_WORD = "name"
+"""Among the channels of contact keys: a word of the name."""
+
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
@@ -78,6 +81,13 @@ def to_customer(row: Record) -> Customer:
             contact_points=tuple(to_point(item) for item in row["contact_points"]),
         ),
     )
+
+
+def keys_of(profile: Profile) -> list[tuple[str, str]]:
+    """What a customer is found by exactly, or by how it begins: each contact point, each word of the name."""
+    points = [(point.channel.value, point.folded) for point in profile.contact_points]
+    words = dict.fromkeys(fold(profile.display_name).split())
+    return [*points, *((NAME_WORD, word) for word in words)]
 
 
 def _point_json(point: ContactPoint) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy import ARRAY, Text, bindparam, delete, func, insert, select, upd
 from sqlalchemy import Uuid as SqlUuid
 
 from crm_customer.parties.domain import Customer, Status
-from crm_customer.parties.store.rows import AuditEntry, changes_json, to_audit_row, to_customer, to_row
+from crm_customer.parties.store.rows import AuditEntry, changes_json, keys_of, to_audit_row, to_customer, to_row
 from crm_customer.parties.tables import contact_key, customer, customer_audit
 from crm_shared.db.pool import Tx
 from crm_shared.db.statements import any_param
@@ -59,9 +59,7 @@ _TOUCH = (
 
 async def register(tx: Tx, item: Customer, entry: AuditEntry) -> Customer:
     """Insert a customer with its contact keys and first audit line, in one statement; its number is assigned here."""
-    points = item.profile.contact_points
-    params = to_row(tx.tenant, item) | to_audit_row(entry)
-    params |= {"channels": [point.channel.value for point in points], "folded": [point.folded for point in points]}
+    params = to_row(tx.tenant, item) | to_audit_row(entry) | _keys(item)
     return replace(item, number=int(await tx.scalar(_REGISTER, params)))
 
 
@@ -71,17 +69,13 @@ async def change(tx: Tx, item: Customer, entry: AuditEntry, *, keys_changed: boo
     row.pop("registered_at")
     await tx.run(_CHANGE, row | to_audit_row(entry))
     if keys_changed:
-        points = item.profile.contact_points
         await tx.run(_DROP_KEYS, {"ids": [item.id]})
-        await tx.run(
-            _KEYS,
-            {
-                "tenant_id": tx.tenant,
-                "id": item.id,
-                "channels": [point.channel.value for point in points],
-                "folded": [point.folded for point in points],
-            },
-        )
+        await tx.run(_KEYS, {"tenant_id": tx.tenant, "id": item.id} | _keys(item))
+
+
+def _keys(item: Customer) -> dict[str, list[str]]:
+    keys = keys_of(item.profile)
+    return {"channels": [channel for channel, _ in keys], "folded": [folded for _, folded in keys]}
 
 
 async def register_many(tx: Tx, items: Sequence[Customer], entries: Sequence[AuditEntry]) -> None:
@@ -117,11 +111,7 @@ async def _copy_keys(tx: Tx, items: Sequence[Customer]) -> None:
     await tx.copy(
         contact_key,
         ["tenant_id", "channel", "folded", "customer_id"],
-        [
-            (tx.tenant, point.channel.value, point.folded, item.id)
-            for item in items
-            for point in item.profile.contact_points
-        ],
+        [(tx.tenant, channel, folded, item.id) for item in items for channel, folded in keys_of(item.profile)],
     )
 
 
