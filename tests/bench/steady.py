@@ -73,7 +73,9 @@ def _send(pipe: Connection, port: int, requests: Sequence[bytes], per_second: fl
     # Clients of a real installation have processors of their own, so this one doesn't queue behind what it measures.
     with suppress(OSError):
         os.nice(_PRIORITY)
-    pipe.send(uvloop.run(_run(pipe, port, requests, per_second, connections)))
+    answers = uvloop.run(_run(pipe, port, requests, per_second, connections))
+    os.set_blocking(pipe.fileno(), True)  # the event loop took that away, and there is more to say than fits at once
+    pipe.send(answers)
 
 
 async def _run(
