@@ -46,7 +46,9 @@ def test_a_token_for_another_service_is_refused() -> None:
 @pytest.mark.parametrize(
     "claims",
     [{"exp": int(NOW.timestamp()) - 60}, {"exp": ...}, {"iss": "someone"}, {"iss": ...}, {"aud": ...}, {"ten": "x"},
-     {"ten": ...}, {"scp": "admin"}, {"scp": ...}, {"sub": ...}],
+     {"ten": ...}, {"ten": str(UUID(int=0))}, {"scp": "admin"}, {"scp": ...}, {"sub": ...}, {"tms": ["x" * 1_000] * 20},
+     {"exp": int(NOW.timestamp()) + 61}, {"exp": True}, {"exp": str(int(NOW.timestamp()) + 60)}, {"iat": ...},
+     {"iat": int(NOW.timestamp()) + 30, "exp": int(NOW.timestamp()) + 90}, {"nbf": int(NOW.timestamp()) + 30}],
 )  # fmt: skip
 def test_missing_wrong_or_expired_claims_are_refused(claims: dict[str, Any]) -> None:
     with pytest.raises(Unauthenticated):
