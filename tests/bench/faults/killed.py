@@ -14,14 +14,14 @@ from .stage import Played, Stage
 
 
 async def between_commit_and_publish(stage: Stage) -> Outcome:
-    """Every other process kills itself right after a commit; the rest are killed anywhere."""
+    """Every other process, the last too, kills itself right after a commit; the rest are killed anywhere."""
     chance = random.Random(stage.adapter)
     async with stage.line() as played:
         played.line.count_in_ledger()
         consumer = played.line.consumer()
         consuming = played.line.begin(consumer)
         for nth in range(stage.scale.kills):
-            blow = Blow(Moment.COMMITTED, chance.randrange(1, 40)) if nth % 2 else None
+            blow = Blow(Moment.COMMITTED, chance.randrange(1, 40)) if (stage.scale.kills - nth) % 2 else None
             process = await played.start(seed=nth, consumes=False, blow=blow)
             if blow is None:
                 await asyncio.sleep(chance.uniform(0.05, 0.25))
