@@ -4,8 +4,6 @@ import argparse
 import asyncio
 import signal
 from functools import partial
-from importlib import import_module
-from typing import Any
 
 from crm_shared.db.migrations import autogenerate, upgrade
 from crm_shared.db.provision import provision
@@ -38,8 +36,9 @@ def main(service: Service) -> None:
     match arguments.command:
         case "api":
             from crm_shared.runtime.http_server import serve  # noqa: PLC0415 # migrations need none of it
+            from crm_shared.runtime.serving import make_app  # noqa: PLC0415
 
-            serve(partial(application_of, service.package), settings)
+            serve(partial(make_app, service, settings), settings)
         case "worker":
             asyncio.run(_work(service, settings))
         case "provision":
@@ -50,16 +49,6 @@ def main(service: Service) -> None:
             asyncio.run(
                 autogenerate(service.schema, settings.owner_database_url, arguments.message, kernel=arguments.kernel)
             )
-
-
-def application_of(package: str) -> Any:
-    """The application of the service in `package`, from the environment: what each serving process begins with."""
-    from crm_shared.runtime.serving import make_app  # noqa: PLC0415
-
-    service: Service = import_module(f"{package}.app").SERVICE
-    settings = ServiceSettings()  # pyright: ignore[reportCallIssue] # the environment fills it
-    configure_logs(settings.log_level)
-    return make_app(service, settings)
 
 
 async def _work(service: Service, settings: ServiceSettings) -> None:

@@ -50,11 +50,6 @@ class Service:
     resources: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
 
     @property
-    def package(self) -> str:
-        """Its import package."""
-        return "crm_" + self.name.replace("-", "_")
-
-    @property
     def schema(self) -> Schema:
         """What the service migrates."""
         return Schema(self.name, self.metadata, self.migrations)
