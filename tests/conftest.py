@@ -4,9 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from crm_shared.testing.cluster import Cluster
 from crm_shared.testing.kafka import kafka_for_tests
+
+# On a busy machine an example may take any time; tests that are about time say so and compare it with other work's.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
