@@ -4,6 +4,8 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crm_communication_dispatch.templates.domain import Variable, VariableType
 from crm_communication_dispatch.templates.sandbox import MAX_OUTPUT, Piece, TemplateRefused, check
@@ -12,6 +14,54 @@ VARIABLES = (
     Variable("name", VariableType.STRING),
     Variable("items", VariableType.LIST, fields=(Variable("sku", VariableType.STRING),)),
 )
+PIECES = [
+    *(
+        "{{ ",
+        " }}",
+        "{% ",
+        " %}",
+        "{% endif %}",
+        "{% endfor %}",
+        "{% else %}",
+        "{% if name %}",
+        "{# ",
+        " #}",
+        "{{",
+        "{%-",
+    ),
+    *(
+        "{% for a in items %}",
+        "name",
+        "a.sku",
+        "customer.country",
+        "loop.index",
+        " | upper",
+        "|date('%Y')",
+        "|default('x')",
+    ),
+    *(
+        "'",
+        '"',
+        "(",
+        ")",
+        "[",
+        "]",
+        ".",
+        ",",
+        ":",
+        " and ",
+        " not ",
+        " == ",
+        " < ",
+        " is none",
+        " in ",
+        "1",
+        "~",
+        "\n",
+        "\x00",
+    ),
+    *("{% raw %}", "{% set x = 1 %}", "__class__", "{{ name }}", "{{ a.sku }}", "<b>", "é", "\U0001f600", "\ud800"),
+]
 
 
 @pytest.mark.parametrize(
@@ -80,9 +130,30 @@ def test_everything_else_is_refused(source):
         check(source, VARIABLES)
 
 
-def test_a_deeply_nested_template_is_refused_not_a_crash():
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% if name %}" * 3_000 + "{% endif %}" * 3_000,
+        "{% if name %}" * 150 + "{% endif %}" * 150,  # more than Python's compiler indents
+        "{{ name" + "|upper" * 400 + " }}",
+        "{{ " + "name and " * 900 + "name }}",
+        "{{ " + "(" * 300 + "name" + ")" * 300 + " }}",
+    ],
+    ids=["parser", "compiler", "filters", "chain", "brackets"],
+)
+def test_a_deeply_nested_template_is_refused_not_a_crash(source):
     with pytest.raises(TemplateRefused):
-        check("{% if name %}" * 3_000 + "{% endif %}" * 3_000, VARIABLES)
+        check(source, VARIABLES)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
+def test_any_source_is_refused_or_compiles(source):
+    try:
+        check(source, VARIABLES)
+    except TemplateRefused:
+        return
+    Piece(source, html=True)
+    Piece(source, html=False)
 
 
 def test_output_is_bounded_whatever_the_loops_multiply():
