@@ -84,13 +84,28 @@ def _records(
         return
     meant = columns(header, settings)
     lines = io.StringIO(body.decode("utf-8", errors="surrogateescape"), newline="")
-    rows = (row for row in csv.reader(lines, delimiter=settings.delimiter) if row)
-    for number, row in enumerate(rows, first_row):
-        if len(row) != len(meant):
+    for number, row in enumerate(_csv_rows(lines, settings.delimiter), first_row):
+        if isinstance(row, FieldError):
+            yield number, row
+        elif len(row) != len(meant):
             yield number, FieldError("", "columns_differ", f"Expected {len(meant)} columns, found {len(row)}.")
         else:
             cells = zip(meant, row, strict=True)
             yield number, {name: cell.strip() for name, cell in cells if name is not None and cell.strip()}
+
+
+def _csv_rows(lines: io.StringIO, delimiter: str) -> Iterator[list[str] | FieldError]:
+    rows = csv.reader(lines, delimiter=delimiter)
+    while True:
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:  # a cell over 128 KiB, say; the next line is read again
+            yield FieldError("", "csv_malformed", str(error))
+            continue
+        if row:
+            yield row
 
 
 def _json_records(body: bytes, settings: Settings, first_row: int) -> Iterator[tuple[int, Fields | FieldError]]:
