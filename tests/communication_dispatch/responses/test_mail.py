@@ -1,6 +1,7 @@
 """Mails that come back."""
 
 import contextlib
+import time
 from email.message import EmailMessage
 from email.policy import SMTP
 from uuid import UUID
@@ -126,3 +127,24 @@ def test_a_mail_damaged_on_its_way_breaks_nothing(data):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(Invalid):
         understand(bytes(raw), LINKS)
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        b"From: a@b.example\r\nContent-Type: text/html\r\n\r\n" + b"<" * 200_000,
+        b"From: a@b.example\r\nContent-Type: text/html\r\n\r\n" + b"<a" * 100_000,
+        b"From: a@b.example\r\n\r\n" + (b"Am " + b" schrieb" * 40 + b"\n") * 600,
+        b"From: a@b.example\r\n\r\n" + (b"On " + b" wrote" * 60 + b"\n") * 600,
+    ],
+    ids=["angles", "tags", "quoting", "citing"],
+)
+def test_a_long_hostile_mail_is_read_in_the_time_of_a_long_one(mail):
+    def seconds(raw: bytes) -> float:
+        began = time.perf_counter()
+        with contextlib.suppress(Invalid):
+            understand(raw, LINKS)
+        return time.perf_counter() - began
+
+    usual = min(seconds(b"From: a@b.example\r\n\r\n" + b"Some words of a person. " * 8_000) for _ in range(3))
+    assert min(seconds(mail) for _ in range(3)) < 50 * usual + 0.2

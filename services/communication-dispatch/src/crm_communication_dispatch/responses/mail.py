@@ -177,7 +177,7 @@ def _text(mail: Message) -> str:
         body = mail.get_body(preferencelist=("plain", "html"))
         if body is not None:
             text = _payload(body)
-            return re.sub(r"<[^>]{0,2000}>", " ", text) if body.get_content_subtype() == "html" else text
+            return re.sub(r"<[^<>]{0,2000}>", " ", text) if body.get_content_subtype() == "html" else text
     return _payload(mail) if not mail.is_multipart() else ""
 
 
