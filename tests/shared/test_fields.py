@@ -72,6 +72,13 @@ def test_a_number_is_no_time(name: str, value: Any) -> None:
         Dates.model_validate({name: value})
 
 
+@pytest.mark.parametrize("hour", ["24:00", "8:30", "08:60", "08:30:00Z", "18:17:42-17:01", "08:30:00.5"])
+def test_a_time_on_a_clock_has_no_offset(hour: str) -> None:
+    with pytest.raises(ValidationError):
+        Dates.model_validate({"hour": hour})
+    assert not Draft202012Validator(TypeAdapter(TimeOfDay).json_schema()).is_valid(hour)
+
+
 def test_times_are_written_out() -> None:
     got = Dates.model_validate({"at": "2026-01-31T12:00:00+01:00", "day": "2026-01-31", "hour": "08:30"})
     assert (got.day, got.hour) == (date(2026, 1, 31), time(8, 30))

@@ -1,3 +1,4 @@
+import re
 from uuid import UUID
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_shared.errors import Invalid
-from crm_shared.ids import new_id, parse_id, public_id
+from crm_shared.ids import ID_TAIL, new_id, parse_id, public_id
 
 
 @given(st.uuids())
@@ -39,3 +40,20 @@ def test_new_ids_ascend_and_are_version_7() -> None:
     made = [new_id() for _ in range(1_000)]
     assert made == sorted(made)
     assert {value.version for value in made} == {7}
+
+
+@given(st.sampled_from(["cus", "deal", "opcus", "a_b"]), st.sampled_from(["cus", "deal", "opcus", "a_b"]), st.uuids())
+def test_an_id_of_one_kind_is_none_of_another(one: str, other: str, value: UUID) -> None:
+    if one != other:
+        with pytest.raises(Invalid):
+            parse_id(other, public_id(one, value))
+
+
+@given(st.one_of(st.uuids().map(lambda value: public_id("cus", value)), st.from_regex(r"\Acus_[0-9a-w]{25,27}\Z")))
+def test_the_documented_form_is_exactly_what_is_read(text: str) -> None:
+    try:
+        parse_id("cus", text)
+        read = True
+    except Invalid:
+        read = False
+    assert read == bool(re.fullmatch(f"cus_{ID_TAIL}", text))

@@ -82,3 +82,36 @@ def test_what_is_no_money_is_refused(amount: str, currency: str) -> None:
 def test_shares_need_sensible_weights(bad: list[int]) -> None:
     with pytest.raises(Invalid):
         Money.of("1", "EUR").allocate(bad)
+
+
+@given(st.floats())
+def test_a_float_is_no_amount(amount: float) -> None:
+    with pytest.raises(TypeError):
+        Money.of(amount, "EUR")  # type: ignore[arg-type]
+
+
+@given(coins, currencies, st.sampled_from(Rounding), st.integers(0, 6))
+def test_rounding_is_to_coins_changes_less_than_one_and_rounds_nothing_twice(
+    count: int, currency: str, mode: Rounding, places: int
+) -> None:
+    exact = Money(Decimal(count).scaleb(-places), currency)
+    rounded = exact.rounded(mode)
+    assert rounded.rounded(mode) == rounded
+    assert -rounded.amount.as_tuple().exponent == minor_units(currency)
+    assert abs(rounded.amount - exact.amount) < Decimal(1).scaleb(-minor_units(currency))
+
+
+@given(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6), st.decimals(-1000, 1000, places=6), currencies)
+def test_multiplying_is_exact_and_distributes(one: int, other: int, factor: Decimal, currency: str) -> None:
+    a, b = money(one, currency), money(other, currency)
+    assert (a + b).times(factor) == a.times(factor) + b.times(factor)
+    assert a.times(1) == a
+
+
+@given(st.text(max_size=12), st.text(max_size=4))
+def test_any_text_is_an_amount_or_refused(amount: str, currency: str) -> None:
+    try:
+        made = Money.of(amount, currency)
+    except Invalid:
+        return
+    assert made.amount.is_finite()

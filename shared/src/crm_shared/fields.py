@@ -25,10 +25,11 @@ from crm_shared.errors import Invalid
 from crm_shared.ids import ID_TAIL, parse_id, public_id
 from crm_shared.money import Money
 
+_CLOCK_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?"
 _FORMS = {
     "instant": (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].*", re.DOTALL), "2026-01-31T12:00:00Z"),
     "day": (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), "2026-01-31"),
-    "time": (re.compile(r"[0-9]{2}:.*", re.DOTALL), "08:30"),
+    "time": (re.compile(_CLOCK_TIME), "08:30"),
 }
 
 
@@ -53,7 +54,10 @@ def _within_reason(value: datetime) -> datetime:
 
 Instant = Annotated[AwareDatetime, _written_out("instant"), AfterValidator(_within_reason)]
 Day = Annotated[date, _written_out("day")]
-TimeOfDay = Annotated[time, _written_out("time")]
+TimeOfDay = Annotated[
+    time, _written_out("time"), WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK_TIME}$", "examples": ["08:30"]})
+]
+"""A time on somebody's own clock: it has no offset, and JSON Schema's `time` must have one."""
 
 
 class PublicId:

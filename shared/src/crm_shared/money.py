@@ -76,7 +76,9 @@ class Money:
 
     @classmethod
     def of(cls, amount: str | int | Decimal, currency: str) -> "Money":
-        """Money from text, a whole number or a decimal; floats are refused by type."""
+        """Money from text, a whole number or a decimal; a float has lost its exact amount before it comes here."""
+        if isinstance(amount, float):
+            raise TypeError("an amount is never a float")
         try:
             return cls(Decimal(amount), currency)
         except InvalidOperation:

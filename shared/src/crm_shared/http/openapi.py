@@ -1,7 +1,7 @@
 """The service's OpenAPI document, in the form that generated clients are pleasant with."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -65,6 +65,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas.pop(unused, None)
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= {**problem.pop("$defs"), "Problem": problem}
+    _close(schemas)
     components["schemas"] = dict(sorted(schemas.items()))
     components["responses"] = {_name(status): _response(status) for status in _MEANINGS}
     components["securitySchemes"] = {
@@ -72,6 +73,19 @@ def describe(app: FastAPI) -> dict[str, Any]:
     }
     app.openapi_schema = document
     return document
+
+
+def _close(node: Any) -> None:
+    """Where a mapping's keys have a form, nothing else is taken; pydantic checks that, and doesn't write it down."""
+    if isinstance(node, dict):
+        schema = cast("dict[str, Any]", node)
+        if "patternProperties" in schema:
+            schema.setdefault("additionalProperties", False)
+        for child in schema.values():
+            _close(child)
+    elif isinstance(node, list):
+        for child in cast("list[Any]", node):
+            _close(child)
 
 
 def _complete(operation: dict[str, Any], route: StrictRoute) -> None:
