@@ -1,6 +1,8 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from crm_gateway.proxy.domain.headers import HeaderFault, HeadTooLarge, read_head, returned
+from crm_gateway.proxy.domain.headers import HOP_BY_HOP, HeaderFault, HeadTooLarge, read_head, returned
 
 HOST = (b"host", b"crm.example")
 
@@ -106,3 +108,64 @@ def test_a_trace_and_a_body_length_are_there_once():
     head = read_head([HOST, (b"traceparent", trace), (b"content-length", b"2"), (b"content-type", b"a/b")])
     assert head.traceparent == trace
     assert head.passed == [(b"content-length", b"2"), (b"content-type", b"a/b")]
+
+
+NAMES = [
+    *(
+        b"host",
+        b"content-length",
+        b"transfer-encoding",
+        b"connection",
+        b"authorization",
+        b"x-request-id",
+        b"traceparent",
+    ),
+    *(
+        b"x-tenant-id",
+        b"x-user",
+        b"x-forwarded-for",
+        b"te",
+        b"idempotency-key",
+        b"if-match",
+        b"accept",
+        b"x-",
+        b"",
+        b"x-crm-a",
+    ),
+]
+VALUES = [
+    *(
+        b"crm.example",
+        b"0",
+        b"12",
+        b"-1",
+        b"1e3",
+        b"9" * 40,
+        b"chunked",
+        b"gzip, chunked",
+        b"keep-alive, host",
+        b"\xff\x00",
+        b"",
+    ),
+    *(b"host, x-request-id, te, ,", b"[::1]:80", b"a:99999999", b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-01"),
+]
+headers = st.lists(
+    st.tuples(
+        st.one_of(st.sampled_from(NAMES), st.binary(max_size=8)),
+        st.one_of(st.sampled_from(VALUES), st.binary(max_size=12)),
+    ),
+    max_size=12,
+)
+
+
+@given(headers)
+def test_any_head_is_refused_or_sorted_and_nothing_of_ours_goes_on(sent: list[tuple[bytes, bytes]]):
+    try:
+        head = read_head([HOST, *sent])
+    except HeaderFault:
+        return
+    names = {name for name, _ in head.passed}
+    assert not names & (HOP_BY_HOP | {b"authorization", b"x-request-id", b"host"})
+    assert not any(name.startswith((b"x-tenant", b"x-user", b"x-crm-", b"x-forwarded-")) for name in names)
+    assert set(head.passed) <= set(sent)
+    assert head.content_length is None or 0 <= head.content_length < 10**15
