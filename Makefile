@@ -9,7 +9,7 @@ SOURCES := shared/src gateway/src services/customer/src services/sales-pipeline/
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-dev run demo doctor test lint fmt lock contracts clean
+.PHONY: help setup setup-demo setup-dev run demo doctor test fuzz lint fmt lock contracts clean
 
 help: ## Lists these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ doctor: setup ## Looks at this machine and at a running suite, and says what is 
 
 test: setup-dev ## Runs every test; real Kafka too where Java and Maven are there (TESTS=tests/customer narrows it)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+
+fuzz: setup-dev ## Sends generated requests to every operation for some minutes (FUZZ="--examples 5 --seed 1" bounds it)
+	@$(BIN)/python -m tests.fuzzing $(FUZZ)
 
 lint: setup-dev ## Checks style, types and import rules
 	@$(BIN)/ruff check .

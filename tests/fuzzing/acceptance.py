@@ -47,6 +47,13 @@ FORMATS = {
 """422 because a text has a grammar of its own."""
 
 BETWEEN_FIELDS = {
+    "code_missing": "a coupon's code follows from the kind",
+    "in_the_future": "compared with now",
+    "lead_forgotten": "without a seller it must resurface",
+    "names_taken": "each variant has a name of its own",
+    "policy_invalid": "an urgent purpose is also free of consent",
+    "position_repeated": "each line once",
+    "validity_reversed": "end after beginning",
     "choices_misplaced": "only a choice has choices",
     "bucket_malformed": "start < end ≤ of",
     "customer_not_named": "either an id or another system's key",

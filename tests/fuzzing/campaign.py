@@ -38,8 +38,6 @@ class Plan:
     scenarios: int = 10
     steps: int = 8
     seed: int | None = 1
-    paths: str | None = None
-    without: str | None = None
 
 
 @dataclass(slots=True)
@@ -101,10 +99,6 @@ def _events(house: House, plan: Plan) -> Iterator[Any]:
             if case.method != "GET" and isinstance(value, str) and len(value) > 26 and value in own:
                 case.path_parameters[name] = f"{value[:-26]}{'0' * 26}"
 
-    if plan.paths:
-        schema = schema.include(path_regex=plan.paths)
-    if plan.without:
-        schema = schema.exclude(path_regex=plan.without)
     schemathesis.hook(before_call)
     try:
         yield from from_schema(schema).execute()
