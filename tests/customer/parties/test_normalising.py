@@ -56,3 +56,31 @@ def test_normalising_is_done_once(channel: ContactChannel, typed: str, country: 
 def test_what_reaches_nobody_is_refused(channel: ContactChannel, typed: str) -> None:
     with pytest.raises(NotReachable):
         normalised(channel, typed, country=None)
+
+
+PIECES = st.sampled_from(
+    [
+        *"+()-./ ;,@0123456789abzÄßİ\x00\n\t",
+        "ext=",
+        "x12",
+        "+49",
+        "0049",
+        "@example.org",
+        "@bücher.example",
+        "..",
+        "@[1.2.3.4]",
+    ]
+)
+TYPED = st.one_of(st.text(max_size=40), st.lists(PIECES, max_size=25).map("".join))
+
+
+@given(st.sampled_from(ContactChannel), TYPED, st.sampled_from([None, "DE", "US", "ZZ"]))
+def test_any_text_is_one_form_that_stays_as_it_is_or_reaches_nobody(
+    channel: ContactChannel, typed: str, country: str | None
+) -> None:
+    try:
+        kept, folded = normalised(channel, typed, country=country)
+    except NotReachable:
+        return
+    assert normalised(channel, kept, country=country) == (kept, folded)
+    assert "\x00" not in kept + folded
