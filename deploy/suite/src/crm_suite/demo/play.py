@@ -3,10 +3,11 @@
 import asyncio
 import os
 import secrets
+import signal
 import sys
 import time
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from crm_shared.clock import SystemClock
 from crm_suite.allinone.home import Home
+from crm_suite.allinone.listening import listen_somewhere, port_of
 from crm_suite.demo.acts.campaigning import campaign
 from crm_suite.demo.acts.gathering import gather
 from crm_suite.demo.acts.knowing import know
@@ -112,33 +114,62 @@ async def running_suite(home: Home, console: Console) -> AsyncGenerator[Theatre]
     if home.is_locked():
         yield await _new_tenant(home)
         return
-    home.folder.mkdir(parents=True, exist_ok=True)
-    with (home.folder / "demo-suite.log").open("ab") as log:
-        # Not in our process group: Ctrl-C stops the demo, and the demo stops the suite.
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "crm_suite", "up", "--quiet"),
-            env=os.environ | {"PORT": os.environ.get("PORT", "0")},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    suite = OwnSuite(home, os.environ.get("PORT") or str(_free_port()))
+    await suite.start()
+    keeping = asyncio.create_task(suite.keep_up())
     try:
         with Steps(console).step("suite started"):
-            theatre = await _new_tenant(home, process)
+            theatre = await _new_tenant(home, suite)
         yield theatre
     finally:
+        keeping.cancel()
+        await suite.stop()
+
+
+def _free_port() -> int:
+    with closing(listen_somewhere("127.0.0.1", 0)) as found:
+        return port_of(found)
+
+
+class OwnSuite:
+    """A suite for the time of the demo, always on the same port; one that is killed is started again."""
+
+    def __init__(self, home: Home, port: str) -> None:
+        self._home = home
+        self._port = port
+        self.log = home.folder / "demo-suite.log"
+
+    async def start(self) -> None:
+        self._home.folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            # Not in our process group: Ctrl-C stops the demo, and the demo stops the suite.
+            self.process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "crm_suite", "up", "--quiet"),
+                env=os.environ | {"PORT": self._port},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    async def keep_up(self) -> None:
+        while await self.process.wait() == -signal.SIGKILL:
+            await self.start()
+
+    async def stop(self) -> None:
         with suppress(ProcessLookupError):
-            process.terminate()
-        await asyncio.wait_for(process.wait(), _STOP_WITHIN_S)
+            self.process.terminate()
+        await asyncio.wait_for(self.process.wait(), _STOP_WITHIN_S)
 
 
-async def _new_tenant(home: Home, process: asyncio.subprocess.Process | None = None) -> Theatre:
+async def _new_tenant(home: Home, suite: OwnSuite | None = None) -> Theatre:
     async def announced() -> dict[str, str] | None:
-        if process is not None and process.returncode is not None:
-            raise CannotPlay(f"The suite did not start; see {home.folder / 'demo-suite.log'}.")
-        running = home.running()
-        return running if running and "url" in running else None
+        if suite is not None and suite.process.returncode is not None:
+            raise CannotPlay(f"The suite did not start; see {suite.log}.")
+        running = home.running() or {}
+        # What a killed suite announced is still there until its successor says more.
+        ours = suite is None or running.get("pid") == suite.process.pid
+        return running if ours and "url" in running else None
 
     running = await eventually("the suite to start", announced, within_s=_UP_WITHIN_S)
     from crm_suite.allinone.operator import open_tenant  # noqa: PLC0415
