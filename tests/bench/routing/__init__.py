@@ -19,11 +19,14 @@ async def measure(run: Run) -> list[Figure]:
     async with server(run.folder) as database:
         with run.steps.step("A rush of durable offers"):
             seen = await rush(database, agents=agents, waiting=waiting)
+        with run.steps.step("A rush at two tenants"):
+            two = await rush(database, agents=agents, waiting=waiting, tenants=2)
         with run.steps.step("Contacts that come alone"):
             alone = await arrivals_ms(database, count=500 // shrunk)
     return [
         Figure("decisions in memory, one agent freed at a time", decisions, "/s of CPU", at_least(100_000)),
         Figure("durable offers, one tenant, one dispatcher", seen.per_second, "/s", at_least(10_000)),
+        Figure("durable offers, two tenants, one dispatcher", two.per_second, "/s"),
         Figure("processor time of the dispatcher for an offer", seen.cpu_s / seen.offers * 1e6, "µs"),
         Figure("processor time of the database for an offer", seen.database_s / seen.offers * 1e6, "µs"),
         Figure("index of agents and contacts rebuilt after a restart", seen.rebuild_s, "s"),

@@ -39,19 +39,24 @@ class Rush:
         return self.offers / self.seconds
 
 
-async def rush(server: Server, *, agents: int, waiting: int) -> Rush:
-    """Agents come back from their break all at once; everything that can be offered is."""
-    tenant, urls = new_id(), await server.cluster.database(SERVICE.schema)
-    await fill(urls.admin, tenant, agents=agents, waiting=waiting)
+async def rush(server: Server, *, agents: int, waiting: int, tenants: int = 1) -> Rush:
+    """Agents come back from their break all at once; everything that can be offered is. Tenants share both equally."""
+    everybody, urls = [new_id() for _ in range(tenants)], await server.cluster.database(SERVICE.schema)
+    for tenant in everybody:
+        await fill(urls.admin, tenant, agents=agents // tenants, waiting=waiting // tenants)
     database = await Database.open(urls.worker, SERVICE.name, size=4, flush=flush_outbox)
     try:
         dispatcher = Dispatcher(database, _CLOCK)
         begun = time.perf_counter()
-        await dispatcher.dispatch(tenant)
+        for tenant in everybody:
+            await dispatcher.dispatch(tenant)
         rebuilt = time.perf_counter() - begun
-        await open_the_doors(urls.admin, tenant)
+        for tenant in everybody:
+            await open_the_doors(urls.admin, tenant)
         begun, cpu, backends = time.perf_counter(), time.process_time(), server.cpu_s()
-        offers = await dispatcher.dispatch(tenant)
+        offers = await dispatcher.round()
+        while not dispatcher.rests:
+            offers += await dispatcher.round()
         seconds = time.perf_counter() - begun
         return Rush(offers, seconds, time.process_time() - cpu, server.cpu_s() - backends, rebuilt)
     finally:

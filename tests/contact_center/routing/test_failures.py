@@ -60,6 +60,20 @@ class TestDoubleOffer:
         assert await old.dispatch(floor.tenant) == 0
         assert len(await floor.desk(agent)) == 1
 
+    async def test_one_contact_that_has_left_unseen_costs_the_others_of_its_batch_nothing(self, floor: Any) -> None:
+        await floor.queue()
+        left, *others = [await floor.call() for _ in range(3)]
+        assert await floor.dispatch() == 0
+        await floor.post(f"/v1/interactions/{left}/abandon")
+        await rows(floor, "DELETE FROM routing_change WHERE tenant_id = $1")
+        agents = [await floor.agent(f"A{number}") for number in range(3)]
+        assert await floor.dispatch() == 2
+        offered = [interaction for agent in agents for interaction in await floor.offered(agent)]
+        assert sorted(offered) == sorted(others)
+        used = await rows(floor, "SELECT used FROM agent WHERE tenant_id = $1 ORDER BY used")
+        assert [one["used"] for one in used] == [0, 100, 100]
+        assert len(await floor.facts("interaction.offered")) == 2
+
     async def test_the_database_refuses_a_second_live_reservation(self, floor: Any) -> None:
         await floor.queue()
         await floor.agent("One")

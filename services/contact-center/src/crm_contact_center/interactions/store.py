@@ -30,7 +30,7 @@ from crm_shared.tenancy import Viewer
 
 _i, _l, _p, _e = interaction.c, interaction_leg.c, interaction_participant.c, interaction_event.c
 
-# Thousands a second are read when offers are made: a look-up costs a fifth of an enumeration's call.
+# Thousands are read when offers are made: a look-up is cheaper than an enumeration's call.
 _CHANNELS = {one.value: one for one in InteractionChannel}
 _DIRECTIONS = {one.value: one for one in Direction}
 _STATES = {one.value: one for one in InteractionState}

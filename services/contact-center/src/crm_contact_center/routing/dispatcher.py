@@ -6,6 +6,7 @@ transaction and the index are thrown away and the next round begins with a fresh
 a lease that has lapsed. Nothing that a customer or a counter depends on lives only in memory.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -35,6 +36,8 @@ _NOTES_AT_ONCE = 5_000
 BATCH = 500
 """Offers in one transaction: large enough to spread the commit, small enough for an offer not to wait long for it."""
 _POLL_S = 0.2
+_TENANTS_AT_ONCE = 2
+"""One tenant's batch is worked out while the database writes another's."""
 
 
 @dataclass(slots=True)
@@ -59,33 +62,51 @@ class Dispatcher:
         self._clock = clock
         self.holder = new_id()
         self._shards: dict[UUID, _Shard] = {}
+        self._unfinished: set[UUID] = set()
+        self._at_once = asyncio.Semaphore(_TENANTS_AT_ONCE)
 
     async def round(self) -> int:
-        """Look at every tenant that has something to do; says how many offers came of it."""
+        """One batch for every tenant that has something to do; says how many offers came of it.
+
+        So a tenant with a rush of thousands keeps no other one waiting.
+        """
         now = self._clock.now()
         async with self._database.across() as tx:
-            tenants = {*await changes.tenants_with_notes(tx), *await shards.tenants_with_timers(tx, now)}
-        offers = 0
-        for tenant in tenants:
-            try:
-                offers += await self.dispatch(tenant)
-            except Exception as error:  # noqa: BLE001 # one tenant's trouble must not stop the others' offers
-                _log.error("dispatch_failed", tenant=str(tenant), exc_info=error)
-        return offers
+            noted = {*await changes.tenants_with_notes(tx), *await shards.tenants_with_timers(tx, now)}
+        return sum(await asyncio.gather(*(self._turn(tenant) for tenant in noted | self._unfinished)))
+
+    @property
+    def rests(self) -> bool:
+        """Whether no tenant's batch has left something over."""
+        return not self._unfinished
 
     async def dispatch(self, tenant: UUID) -> int:
         """Match and offer for one tenant until nothing is left to do; says how many offers were made."""
-        offers = 0
-        while True:
-            try:
-                async with self._database.transaction(tenant) as tx:
-                    made, more = await self._step(tx)
-            except BaseException:
-                self._shards.pop(tenant, None)
-                raise
+        offers, more = 0, True
+        while more:
+            made, more = await self._batch(tenant)
             offers += made
-            if not more:
-                return offers
+        return offers
+
+    async def _turn(self, tenant: UUID) -> int:
+        async with self._at_once:
+            self._unfinished.discard(tenant)
+            try:
+                made, more = await self._batch(tenant)
+            except Exception as error:  # noqa: BLE001 # one tenant's trouble must not stop the others' offers
+                _log.error("dispatch_failed", tenant=str(tenant), exc_info=error)
+                return 0
+            if more:
+                self._unfinished.add(tenant)
+            return made
+
+    async def _batch(self, tenant: UUID) -> tuple[int, bool]:
+        try:
+            async with self._database.transaction(tenant) as tx:
+                return await self._step(tx)
+        except BaseException:
+            self._shards.pop(tenant, None)
+            raise
 
     def forget(self, tenant: UUID) -> None:
         """Throw an index away; the next round rebuilds it."""
@@ -205,5 +226,5 @@ async def dispatch_loop(worker: WorkerContext) -> None:
     dispatcher = Dispatcher(worker.database, worker.clock)
     bell = hang(changes.DOORBELL)
     while True:
-        if not await dispatcher.round():
+        if not await dispatcher.round() and dispatcher.rests:
             await bell.wait(_POLL_S)

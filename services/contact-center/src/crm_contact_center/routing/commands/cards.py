@@ -50,7 +50,7 @@ def _card(
     return {
         "caller": {
             "address": call.from_address,
-            "channel": call.channel.value,
+            "channel": str(call.channel),
             "subject": call.subject,
             "recognised": call.recognised,
             "customer_id": public_id("cus", call.customer_id) if call.customer_id else None,
@@ -71,8 +71,8 @@ def _card(
         "recent_interactions": [
             {
                 "id": public_id("int", one.id),
-                "channel": one.channel.value,
-                "state": one.state.value,
+                "channel": str(one.channel),
+                "state": str(one.state),
                 "subject": one.subject,
                 "disposition": one.disposition,
                 "started_at": one.started_at.isoformat(),

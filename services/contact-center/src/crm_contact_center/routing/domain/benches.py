@@ -8,6 +8,8 @@ from itertools import chain
 from crm_contact_center.routing.domain.matching import Agent, Contact
 from crm_contact_center.routing.domain.requirements import ContactClass, RoutingStrategy
 
+_LONGEST_IDLE, _LEAST_BUSY = RoutingStrategy.LONGEST_IDLE, RoutingStrategy.LEAST_BUSY
+
 
 @dataclass(slots=True, eq=False)
 class Line:
@@ -15,7 +17,8 @@ class Line:
 
     contact_class: ContactClass
     heap: "list[PlacedEntry]" = field(default_factory=list["PlacedEntry"])
-    benches: "list[Bench]" = field(default_factory=list["Bench"])
+    asked: "list[list[SeatedEntry]]" = field(default_factory=list["list[SeatedEntry]"])
+    """The heaps of the benches that suit, by this class's strategy."""
     live: int = 0
 
 
@@ -79,9 +82,9 @@ class Seated:
 
     def entry(self, strategy: RoutingStrategy) -> "SeatedEntry":
         """This agent in the order of a strategy: the lower, the sooner asked."""
-        if strategy is RoutingStrategy.LONGEST_IDLE:
+        if strategy is _LONGEST_IDLE:
             return self.idle_since, 0.0, self.serial, self
-        if strategy is RoutingStrategy.LEAST_BUSY:
+        if strategy is _LEAST_BUSY:
             return self.used, self.idle_since, self.serial, self
         return self.last_offered_at, self.idle_since, self.serial, self
 
@@ -145,5 +148,5 @@ class Benches:
 
 def _pair(line: Line, bench: Bench) -> None:
     if bench.room >= line.contact_class.cost:
-        line.benches.append(bench)
+        line.asked.append(bench.heaps[line.contact_class.strategy])
         bench.lines.append(line)

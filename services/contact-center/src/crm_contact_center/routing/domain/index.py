@@ -80,7 +80,7 @@ class RoutingIndex:
             seated = Seated(agent, 0, bench, agent.room, agent.used, agent.idle_since, agent.last_offered_at)
             self._agents[agent.id] = seated
         else:
-            if seated.agent.skills != agent.skills:
+            if seated.agent.skills is not agent.skills and seated.agent.skills != agent.skills:
                 seated.bench = self._floor.bench(agent.skills, agent.room)
             seated.agent, seated.room, seated.used = agent, agent.room, agent.used
             seated.idle_since, seated.last_offered_at = agent.idle_since, agent.last_offered_at
@@ -167,10 +167,11 @@ class RoutingIndex:
             seated = self._agents.get(contact.preferred_agent) if contact.preferred_agent else None
             return seated if seated is not None and seated.room >= placed.cost else None
         best: SeatedEntry | None = None
-        strategy = line.contact_class.strategy
-        for bench in line.benches:
-            heap = bench.heaps[strategy]
-            if heap and (entry := _first_agent(heap, contact)) is not None and (best is None or entry < best):
+        for heap in line.asked:
+            if not heap or (best is not None and heap[0] > best):
+                continue
+            entry = _first_agent(heap, contact)
+            if entry is not None and (best is None or entry < best):
                 best = entry
         return None if best is None else best[3]
 
