@@ -14,7 +14,7 @@ class Caught:
 
 @dataclass
 class Sink:
-    """`scripts` maps a recipient to the replies of its RCPT (`rcpt`), of its message (`message`), or `drop`."""
+    """`scripts` maps a recipient to the reply of its RCPT (`rcpt`) or message (`message`), or `drop`, `silent`, `vanish`."""
 
     pipelining: bool = True
     keep: bool = True
@@ -78,6 +78,8 @@ class _Session(asyncio.Protocol):
             return
         if kind == "message":
             self.reply(text)
+            return
+        if kind == "silent":
             return
         self.sink.count += 1
         if self.sink.keep:

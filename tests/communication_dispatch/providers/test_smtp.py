@@ -6,6 +6,7 @@ import pytest
 from tests.communication_dispatch.sink import Sink
 
 from crm_communication_dispatch.providers.domain import Fault, Outcome, Relay, WireMail
+from crm_communication_dispatch.providers.replies import Replies
 from crm_communication_dispatch.providers.smtp import SmtpProvider
 
 
@@ -88,6 +89,36 @@ async def test_a_session_gone_stale_in_the_pool_is_replaced():
         assert answer.outcome is Outcome.ACCEPTED
         await provider.close()
     assert sink.count == 2
+
+
+async def test_a_session_that_was_told_goodbye_is_replaced():
+    async with Sink() as sink:
+        provider = SmtpProvider(Relay(sink.host, sink.port, connections=1))
+        await provider.send_wave([mail(1)])
+        provider._idle[0]._replies.data_received(b"421 4.3.2 closing\r\n")
+        (answer,) = await provider.send_wave([mail(2)])
+        assert answer.outcome is Outcome.ACCEPTED
+        await provider.close()
+    assert (sink.count, sink.connections) == (2, 2)
+
+
+async def test_one_silent_session_leaves_only_its_own_mail_unknown():
+    async with Sink(scripts={"x@example.org": ("silent", "")}) as sink:
+        provider = SmtpProvider(Relay(sink.host, sink.port, connections=3, timeout_s=0.5))
+        answers = await provider.send_wave([mail(1), mail(2, "x@example.org"), mail(3)])
+        assert [a.outcome for a in answers] == [Outcome.ACCEPTED, Outcome.UNKNOWN, Outcome.ACCEPTED]
+        assert len(provider._idle) == 2
+        await provider.close()
+
+
+async def test_replies_cut_anywhere_are_read_alike():
+    whole = b"250-first\r\n250 2.1.0 second\r\n354 go on\r\n550 5.1.1 nobody\r\n"
+    wanted = [(250, None), (354, None), (550, "5.1.1")]
+    for cut in range(len(whole)):
+        replies = Replies()
+        replies.data_received(whole[:cut])
+        replies.data_received(whole[cut:])
+        assert [(reply.code, reply.enhanced) for reply in await replies.take(3)] == wanted
 
 
 async def test_an_unreadable_greeting_is_only_a_delay():

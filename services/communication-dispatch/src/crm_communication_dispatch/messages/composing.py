@@ -69,6 +69,7 @@ class Composer:
         self._route = route
         self._links = links
         self._versions = versions
+        self._skeletons: dict[tuple[str, bool, bool], Skeleton] = {}
 
     def compose(self, judged: Judged, *, urgent: bool, now: datetime) -> Composed | Uncomposable:
         """One message as bytes; a template or address at fault makes it uncomposable, never a crash of the wave."""
@@ -93,14 +94,6 @@ class Composer:
         address = require_address(judged.address)
         sender, reply_to = self._links.mailboxes(self._tenant, message.id)
         bulk = not urgent and message.purpose != TEST
-        frame = Frame(
-            from_name=self._route.from_name,
-            from_address=self._route.from_address,
-            language=language,
-            with_html=rendered.html is not None,
-            with_unsubscribe=bulk,
-            with_reply_to=True,
-        )
         letter = Letter(
             to_name=reader.display_name if customer else None,
             to_address=address,
@@ -112,7 +105,26 @@ class Composer:
             unsubscribe_url=links.unsubscribe() if bulk else None,
             reply_to=reply_to,
         )
-        mail = WireMail(message.id, sender, address, skeleton_of(frame).fill(letter))
+        mail = WireMail(
+            message.id,
+            sender,
+            address,
+            self._skeleton(language, with_html=rendered.html is not None, bulk=bulk).fill(letter),
+        )
         why = explanation(judged.verdict, now)
         ready = Ready(message.id, language, address, rendered.subject, judged.verdict.consent_id, why)
         return Composed(judged, mail, ready)
+
+    def _skeleton(self, language: str, *, with_html: bool, bulk: bool) -> Skeleton:
+        known = self._skeletons.get((language, with_html, bulk))
+        if known is None:
+            frame = Frame(
+                from_name=self._route.from_name,
+                from_address=self._route.from_address,
+                language=language,
+                with_html=with_html,
+                with_unsubscribe=bulk,
+                with_reply_to=True,
+            )
+            known = self._skeletons[language, with_html, bulk] = skeleton_of(frame)
+        return known

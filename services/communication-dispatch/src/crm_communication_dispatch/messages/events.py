@@ -36,7 +36,7 @@ class MessageFact(EventPayload):
     at: Instant
 
     @classmethod
-    def about(cls, message: Message, *, reason: str | None, at: datetime) -> Self:
+    def about(cls, message: Message, *, reason: str | None, at: datetime, subject: str | None = None) -> Self:
         """The event of one message; test sends concern nobody and have none."""
         customer: UUID | None = message.customer_id
         assert customer is not None
@@ -45,7 +45,7 @@ class MessageFact(EventPayload):
             channel=message.channel,
             purpose=message.purpose,
             campaign_id=message.campaign_id,
-            subject=message.subject,
+            subject=subject or message.subject,
             reason=reason,
             at=at,
         )
@@ -93,8 +93,10 @@ _BY_STATUS: dict[Status, type[MessageFact]] = {
 }
 
 
-def tell(tx: Tx, message: Message, status: Status, *, reason: str | None, at: datetime) -> None:
-    """Say that a message came to `status`, if that is anybody's business."""
+def tell(
+    tx: Tx, message: Message, status: Status, *, reason: str | None, at: datetime, subject: str | None = None
+) -> None:
+    """Say that a message came to `status`, if that is anybody's business; `subject` if it has just been written."""
     kind = _BY_STATUS.get(status)
     if kind is not None and message.customer_id is not None:
-        tx.emit(kind.about(message, reason=reason, at=at), aggregate_id=message.id)
+        tx.emit(kind.about(message, reason=reason, at=at, subject=subject), aggregate_id=message.id)

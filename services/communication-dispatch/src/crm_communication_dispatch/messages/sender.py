@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -216,10 +216,10 @@ class Lane:
         settled: dict[UUID, Settled] = {}
         for answer in self._answers:
             composed = self._flying[answer.message_id]
-            message = replace(composed.judged.message, subject=composed.ready.subject)
+            message = composed.judged.message
             retried = message.purpose in self._policy.retry_unknown
             settled[message.id] = outcome = settle(answer, message.attempts + 1, now, retry_unknown=retried)
-            tell(tx, message, outcome.status, reason=outcome.reason, at=now)
+            tell(tx, message, outcome.status, reason=outcome.reason, at=now, subject=composed.ready.subject)
             if outcome.status is Status.BOUNCED and answer.fault is Fault.ADDRESS:
                 await governance.suppress(tx, Viewer.system(tx.tenant), _dead(composed), now=now)
         await waves.add_attempts(tx, self._answers, now=now)

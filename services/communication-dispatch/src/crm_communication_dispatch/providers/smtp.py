@@ -2,11 +2,11 @@
 
 import asyncio
 import base64
-import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import cast
+from functools import partial
+from uuid import UUID
 
 from crm_communication_dispatch.providers.domain import (
     Answer,
@@ -22,9 +22,9 @@ from crm_communication_dispatch.providers.domain import (
     classify,
 )
 from crm_communication_dispatch.providers.mime import dot_stuffed
+from crm_communication_dispatch.providers.replies import Lost, Replies
 
-_MAX_REPLY = 64 * 1024
-_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
+Finish = Callable[[Answer | None], None]
 
 
 class SmtpDown(Exception):
@@ -35,88 +35,10 @@ class SmtpDown(Exception):
         self.reply = reply
 
 
-class _Lost(Exception):
-    """The connection ended while we waited."""
-
-
-class _Replies(asyncio.Protocol):
-    """Reads replies as they come; one waiter at a time asks for the next `n`."""
-
-    def __init__(self) -> None:
-        self.transport: asyncio.Transport | None = None
-        self._buffer = b""
-        self._lines: list[str] = []
-        self._ready: list[Reply] = []
-        self._waiter: asyncio.Future[None] | None = None
-        self._wanted = 0
-        self.lost = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's is one, though not by inheritance
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        while (end := self._buffer.find(b"\n")) >= 0:
-            self._line(self._buffer[:end].rstrip(b"\r").decode("utf-8", "replace"))
-            self._buffer = self._buffer[end + 1 :]
-        if len(self._buffer) > _MAX_REPLY or len(self._lines) > 500:
-            self.abort()
-
-    def _line(self, line: str) -> None:
-        self._lines.append(line[4:])
-        if line[3:4] == "-":
-            return
-        text, self._lines = "\n".join(self._lines), []
-        code = int(line[:3]) if line[:3].isdigit() else 0
-        found = _ENHANCED.match(text)
-        self._ready.append(Reply(code, found.group(1) if found else None, text[:1_000]))
-        if len(self._ready) >= self._wanted:
-            self._wake()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.lost = True
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def abort(self) -> None:
-        """Cut the connection."""
-        self.lost = True
-        if self.transport is not None:
-            self.transport.abort()
-        self._wake()
-
-    def forget(self) -> None:
-        """Drop what came before TLS began: it could have been put there by anyone (CVE-2011-0411)."""
-        self._buffer, self._lines, self._ready = b"", [], []
-
-    async def take(self, count: int) -> list[Reply]:
-        """The next `count` replies.
-
-        Raises:
-            _Lost: the connection ended first.
-        """
-        if len(self._ready) < count:
-            if self.lost:
-                raise _Lost
-            self._wanted = count
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter, self._wanted = None, 0
-            if len(self._ready) < count:
-                raise _Lost
-        replies, self._ready = self._ready[:count], self._ready[count:]
-        return replies
-
-
 class SmtpConnection:
     """One open session with a relay."""
 
-    def __init__(self, relay: Relay, replies: _Replies) -> None:
+    def __init__(self, relay: Relay, replies: Replies) -> None:
         self._relay = relay
         self._replies = replies
         self._features: dict[str, str] = {}
@@ -128,17 +50,17 @@ class SmtpConnection:
         Raises:
             SmtpDown: the relay can't be reached or turns us away.
         """
-        replies: _Replies | None = None
+        replies: Replies | None = None
         try:
             async with asyncio.timeout(relay.timeout_s):
                 context = _context(relay) if relay.security is Security.TLS else None
                 _, replies = await asyncio.get_running_loop().create_connection(
-                    _Replies, relay.host, relay.port, ssl=context, server_hostname=relay.host if context else None
+                    Replies, relay.host, relay.port, ssl=context, server_hostname=relay.host if context else None
                 )
                 connection = cls(relay, replies)
                 await connection._greet(helo)
                 return connection
-        except (OSError, TimeoutError, _Lost, ssl.SSLError) as error:
+        except (OSError, TimeoutError, Lost, ssl.SSLError) as error:
             if replies is not None:
                 replies.abort()
             raise SmtpDown(f"{relay.host}:{relay.port} can't be reached ({type(error).__name__})") from error
@@ -150,7 +72,7 @@ class SmtpConnection:
     @property
     def usable(self) -> bool:
         """Whether another mail may be tried on this session."""
-        return not self._replies.lost
+        return self._replies.at_rest
 
     @property
     def pipelines(self) -> bool:
@@ -201,19 +123,13 @@ class SmtpConnection:
         if reply.code != 235:
             raise SmtpDown("the relay refused our log-in", Reply(reply.code, reply.enhanced, reply.text))
 
-    def _write(self, data: bytes) -> None:
-        transport = self._replies.transport
-        if transport is None or self._replies.lost:
-            raise _Lost
-        transport.write(data)
-
     async def _ask(self, command: str) -> Reply:
-        self._write(command.encode("ascii") + b"\r\n")
+        self._replies.write(command.encode("ascii") + b"\r\n")
         (reply,) = await self._replies.take(1)
         return reply
 
     async def send(self, mail: WireMail) -> Answer:
-        """Try one mail once; the connection may be unusable afterwards.
+        """Try one mail once, a command at a time; the connection may be unusable afterwards.
 
         Raises:
             SmtpDown: the session ended before the mail was handed over, so another session may try it.
@@ -225,10 +141,10 @@ class SmtpConnection:
                 if failed is not None:
                     return self._answer(mail, *failed)
                 handed_over = True
-                self._write(dot_stuffed(mail.data))
+                self._replies.write(dot_stuffed(mail.data))
                 (reply,) = await self._replies.take(1)
                 return self._answer(mail, reply, Stage.MESSAGE)
-        except (TimeoutError, _Lost, OSError) as error:
+        except (TimeoutError, Lost, OSError) as error:
             self._replies.abort()
             if handed_over:
                 return Answer(mail.message_id, Outcome.UNKNOWN, Fault.CONNECTION)
@@ -237,23 +153,61 @@ class SmtpConnection:
             self._replies.abort()
             raise
 
+    def start(self, mail: WireMail, finish: Finish) -> None:
+        """Try one mail once on a relay that pipelines, without a task of its own.
+
+        `finish` gets its answer, or None if the session ended before the mail was handed over.
+        """
+        if self._send(_opening(mail)):
+            self._replies.expect(3, partial(self._opened, mail, finish))
+        else:
+            finish(None)
+
+    def _send(self, data: bytes) -> bool:
+        try:
+            self._replies.write(data)
+        except Lost:
+            return False
+        return True
+
+    def _opened(self, mail: WireMail, finish: Finish, replies: list[Reply] | None) -> None:
+        if replies is None:
+            finish(None)
+            return
+        failed = _first_failure(*replies)
+        if failed is None:
+            if self._send(dot_stuffed(mail.data)):
+                self._replies.expect(1, partial(self._taken, mail, finish))
+            else:
+                finish(None)
+            return
+        answer = self._answer(mail, *failed)
+        # A relay that waits for a message that nobody would get (RFC 2920 §3.1) gets an empty one.
+        waits = replies[2].code == 354
+        if self._send(b".\r\nRSET\r\n" if waits else b"RSET\r\n"):
+            self._replies.expect(2 if waits else 1, lambda _: finish(answer))
+        else:
+            finish(answer)
+
+    def _taken(self, mail: WireMail, finish: Finish, replies: list[Reply] | None) -> None:
+        if replies is None:
+            finish(Answer(mail.message_id, Outcome.UNKNOWN, Fault.CONNECTION))
+        else:
+            finish(self._answer(mail, replies[0], Stage.MESSAGE))
+
+    def abort(self) -> None:
+        """Cut the session; whatever it was trying comes to its end."""
+        self._replies.abort()
+
     async def _envelope(self, mail: WireMail) -> tuple[Reply, Stage] | None:
         """Sender, recipient and DATA; returns what failed, with the session ready for the next mail."""
-        commands = (f"MAIL FROM:<{mail.sender}>\r\n", f"RCPT TO:<{mail.recipient}>\r\n", "DATA\r\n")
-        if self.pipelines:
-            self._write("".join(commands).encode("ascii"))
-            sender, recipient, data = await self._replies.take(3)
-        else:
-            sender = await self._ask(commands[0].rstrip())
-            recipient = await self._ask(commands[1].rstrip()) if sender.code == 250 else sender
-            data = await self._ask("DATA") if recipient.code in (250, 251) else recipient
+        sender = await self._ask(f"MAIL FROM:<{mail.sender}>")
+        recipient = await self._ask(f"RCPT TO:<{mail.recipient}>") if sender.code == 250 else sender
+        data = await self._ask("DATA") if recipient.code in (250, 251) else recipient
         failed = _first_failure(sender, recipient, data)
         if failed is None:
             return None
-        if data.code == 354:  # it waits for a message that nobody would get (RFC 2920 §3.1): an empty one ends it
-            self._write(b".\r\n")
-            await self._replies.take(1)
-        self._write(b"RSET\r\n")
+        self._replies.write(b"RSET\r\n")
         await self._replies.take(1)
         return failed
 
@@ -265,7 +219,7 @@ class SmtpConnection:
 
     async def close(self) -> None:
         """Say goodbye and hang up."""
-        with suppress(_Lost, OSError, TimeoutError):
+        with suppress(Lost, OSError, TimeoutError):
             async with asyncio.timeout(1):
                 await self._ask("QUIT")
         self._replies.abort()
@@ -291,6 +245,15 @@ def _context(relay: Relay) -> ssl.SSLContext:
     return context
 
 
+async def _slowly(mail: WireMail, session: SmtpConnection, answers: dict[UUID, Answer]) -> None:
+    with suppress(SmtpDown):
+        answers[mail.message_id] = await session.send(mail)
+
+
+def _opening(mail: WireMail) -> bytes:
+    return f"MAIL FROM:<{mail.sender}>\r\nRCPT TO:<{mail.recipient}>\r\nDATA\r\n".encode("ascii")
+
+
 class SmtpProvider:
     """A pool of sessions with one relay; a wave puts at most one mail on each."""
 
@@ -308,23 +271,60 @@ class SmtpProvider:
         """Try each mail once; a session that had gone stale in the pool is replaced once."""
         if len(mails) > self.relay.connections:
             raise ValueError("a wave is at most as large as the pool")
-        return list(await asyncio.gather(*(self._send(mail) for mail in mails)))
-
-    async def _send(self, mail: WireMail) -> Answer:
+        answers: dict[UUID, Answer] = {}
+        left: Sequence[WireMail] = mails
         reply: Reply | None = None
-        for attempt in (1, 2):
-            try:
-                connection = self._take_idle() if attempt == 1 else None
-                if connection is None:
-                    connection = await SmtpConnection.open(self.relay, helo=self._helo)
-                answer = await connection.send(mail)
-            except SmtpDown as down:
-                reply = down.reply
-                continue
-            if connection.usable:
-                self._idle.append(connection)
-            return answer
-        return Answer(mail.message_id, Outcome.DEFERRED, Fault.CONNECTION, reply)
+        for fresh in (False, True):
+            sessions = await asyncio.gather(*(self._session(fresh=fresh) for _ in left))
+            pairs = [(mail, one) for mail, one in zip(left, sessions, strict=True) if isinstance(one, SmtpConnection)]
+            reply = next((one.reply for one in sessions if isinstance(one, SmtpDown) and one.reply), reply)
+            answers |= await self._exchange(pairs)
+            self._idle.extend(session for _, session in pairs if session.usable)
+            left = [mail for mail in left if mail.message_id not in answers]
+            if not left:
+                break
+        answers |= {
+            mail.message_id: Answer(mail.message_id, Outcome.DEFERRED, Fault.CONNECTION, reply) for mail in left
+        }
+        return [answers[mail.message_id] for mail in mails]
+
+    async def _session(self, *, fresh: bool) -> "SmtpConnection | SmtpDown":
+        idle = None if fresh else self._take_idle()
+        if idle is not None:
+            return idle
+        try:
+            return await SmtpConnection.open(self.relay, helo=self._helo)
+        except SmtpDown as down:
+            return down
+
+    async def _exchange(self, pairs: Sequence[tuple[WireMail, SmtpConnection]]) -> dict[UUID, Answer]:
+        """What became of each mail that was handed over, or refused."""
+        answers: dict[UUID, Answer] = {}
+        if not all(session.pipelines for _, session in pairs):
+            await asyncio.gather(*(_slowly(mail, session, answers) for mail, session in pairs))
+            return answers
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        unfinished = {mail.message_id: session for mail, session in pairs}
+
+        def finish(mail: WireMail, answer: Answer | None) -> None:
+            if answer is not None:
+                answers[mail.message_id] = answer
+            del unfinished[mail.message_id]
+            if not unfinished and not over.done():
+                over.set_result(None)
+
+        for mail, session in pairs:
+            session.start(mail, partial(finish, mail))
+        try:
+            async with asyncio.timeout(self.relay.timeout_s):
+                if unfinished:
+                    await over
+        except TimeoutError:
+            pass
+        finally:
+            for session in list(unfinished.values()):
+                session.abort()
+        return answers
 
     def _take_idle(self) -> SmtpConnection | None:
         while self._idle:

@@ -4,6 +4,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from html import unescape
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -119,11 +120,11 @@ class _Links:
     def __init__(self, maker: LinkMaker) -> None:
         self._maker = maker
 
-    @property
+    @cached_property
     def unsubscribe(self) -> str:
         return self._maker.unsubscribe()
 
-    @property
+    @cached_property
     def web_view(self) -> str:
         return self._maker.web_view()
 
