@@ -137,12 +137,13 @@ async def test_an_action_done_twice_at_once_is_no_fault_and_leaves_one_state(
     """Whoever comes second acts on what the first has left: it is done again, or refused, never half done."""
     path = company.address(operation)
     body = sample(operation.body, company.ids) if operation.body else None
-    answers = await asyncio.gather(
-        *(
-            company.stage.ask("POST", path, key=company.admin, body=body, headers={"idempotency-key": str(new_id())})
-            for _ in range(2)
-        )
-    )
+    whatever = {"if-match": "*"} if "If-Match" in operation.parameters("header") else {}
+
+    async def act() -> Answer:
+        headers = {"idempotency-key": str(new_id()), **whatever}
+        return await company.stage.ask("POST", path, key=company.admin, body=body, headers=headers)
+
+    answers = await asyncio.gather(act(), act())
     assert all(answer.status < 500 for answer in answers), [str(answer) for answer in answers]
     versions = [answer.json().get("version") for answer in answers if answer.status == 200 and answer.body]
     told = [version for version in versions if version is not None]
@@ -161,6 +162,6 @@ async def test_two_merges_in_opposite_order_end_in_one(company: World) -> None:
         return await company.stage.ask("POST", f"/v1/customers/{survivor}/merge", key=company.admin, body=body)
 
     answers = await asyncio.gather(merge(*ids), merge(*reversed(ids)))
-    assert sorted(answer.status for answer in answers) == [200, 409], [str(answer) for answer in answers]
+    assert sorted(answer.status for answer in answers) in ([200, 404], [200, 409]), [str(answer) for answer in answers]
     shown = [await company.ask("GET", f"/v1/customers/{one}") for one in ids]
     assert shown[0]["id"] == shown[1]["id"]

@@ -1,6 +1,6 @@
 """The wall itself, with plain SQL: every table that the catalogue of every database knows, so a new one is covered."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -55,7 +55,7 @@ async def session(stage: Stage, service: str, role: str) -> AsyncGenerator[async
 
 
 @asynccontextmanager
-async def as_tenant(connection: asyncpg.Connection, world: World) -> AsyncIterator[None]:
+async def as_tenant(connection: asyncpg.Connection, world: World) -> AsyncGenerator[None]:
     """A transaction of a tenant that leaves nothing behind."""
     transaction = connection.transaction()
     await transaction.start()
