@@ -14,7 +14,7 @@ class Caught:
 
 @dataclass
 class Sink:
-    """`scripts` maps a recipient to the reply of its RCPT (`rcpt`) or message (`message`), or `drop`, `silent`, `vanish`."""
+    """`scripts` maps a recipient to what its RCPT or message is answered, or how it is left without an answer."""
 
     pipelining: bool = True
     keep: bool = True
