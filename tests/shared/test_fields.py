@@ -117,3 +117,54 @@ def test_moneys_schema_accepts_exactly_what_its_validator_does(sent: dict[str, A
 def test_every_pattern_is_anchored() -> None:
     pattern = TypeAdapter(DecimalField).json_schema()["pattern"]
     assert re.fullmatch(r"\^.*\$", pattern)
+
+
+class Patch(Strict):
+    """What may change of something: what isn't named stays."""
+
+    name: str | None = None
+    level: int | None = None
+    tags: list[str] | None = None
+
+
+patches = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.none() | st.sampled_from(["a", "b"]),
+        "level": st.none() | st.integers(0, 9),
+        "tags": st.none() | st.lists(st.sampled_from(["x", "y"]), max_size=2),
+    },
+)
+
+
+def changed(state: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    """As our commands do it: what was set is laid over what is there, and null empties."""
+    laid = {**state, **Patch.model_validate(patch).model_dump(exclude_unset=True)}
+    return {name: value for name, value in laid.items() if value is not None}
+
+
+def merged(target: Any, patch: Any) -> Any:
+    """RFC 7396 §2, word by word."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
+    return result
+
+
+@given(patches, patches)
+def test_a_patch_means_what_rfc_7396_says(state: dict[str, Any], patch: dict[str, Any]) -> None:
+    state = {name: value for name, value in state.items() if value is not None}
+    after = changed(state, patch)
+    assert after == merged(state, patch)
+    assert changed(after, patch) == after
+    assert changed(state, {}) == state
+
+
+@given(patches)
+def test_absent_is_not_null(patch: dict[str, Any]) -> None:
+    assert Patch.model_validate(patch).model_dump(exclude_unset=True) == patch
