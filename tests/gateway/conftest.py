@@ -13,11 +13,13 @@ import httpx
 import orjson
 import pytest
 import uvicorn
+from tests.gateway.waiting import until
 
 from crm_gateway.app import SERVICE
 from crm_gateway.gateway import Gateway, create_gateway
 from crm_gateway.identity.bootstrap import KeySeed, TenantSeed, UserSeed, ensure_tenant, new_key_text
 from crm_gateway.identity.domain.roles import Role
+from crm_gateway.proxy.front import Front
 from crm_gateway.proxy.http_upstream import HttpUpstream
 from crm_gateway.proxy.upstream import Upstream
 from crm_gateway.settings import GatewaySettings
@@ -106,6 +108,29 @@ class StandIn:
         noted.whole = True
         await answer(send, 200, orjson.dumps({"path": scope["path"], "got": len(noted.body)}))
 
+    def reset(self) -> None:
+        """Well again, and with an empty mind."""
+        self.seen.clear()
+        self.by_path.clear()
+        self.behaviour = None
+        self.cancelled.clear()
+
+    def endless(self, *, first: bytes = b"") -> Behaviour:
+        """A way to answer (`first`) or not, and then to work until stopped."""
+
+        async def behave(scope: Any, receive: Any, send: Any) -> None:
+            try:
+                if first:
+                    headers = [(b"content-type", b"text/plain")]
+                    await send({"type": "http.response.start", "status": 200, "headers": headers})
+                    await send({"type": "http.response.body", "body": first, "more_body": True})
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+            finally:
+                self.cancelled.set()
+
+        return behave
+
 
 async def answer(send: Any, status: int, body: bytes = b"{}", **headers: str) -> None:
     """A whole answer of an upstream."""
@@ -118,7 +143,7 @@ async def answer(send: Any, status: int, body: bytes = b"{}", **headers: str) ->
 
 
 @asynccontextmanager
-async def served(app: Any) -> AsyncGenerator[int]:
+async def served(app: Any, *, http: Any = "httptools") -> AsyncGenerator[int]:
     """`app` on a port of this machine; the loop is the test's own."""
     # Without the protocol said, asyncio doesn't switch Nagle's delay off, and every other answer takes 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -126,7 +151,8 @@ async def served(app: Any) -> AsyncGenerator[int]:
     server = uvicorn.Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=http,
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,
@@ -165,6 +191,21 @@ class House:
         """A client that shows the key of a role."""
         shown = {"authorization": f"Bearer {self.keys[role]}"} if role else {}
         return httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", headers={**shown, **headers}, timeout=20)
+
+    def reset(self) -> None:
+        """Nothing seen, nothing logged, the upstream well."""
+        self.upstream.reset()
+        self.log.clear()
+
+    async def hang_up_after(self, request: bytes, expected: bytes) -> None:
+        """Sends a request, waits until the upstream has it (and `expected` came back), and hangs up."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(request)
+        await until(lambda: self.upstream.seen)
+        got = b""
+        while expected not in got:
+            got += await asyncio.wait_for(reader.read(65536), 5)
+        writer.close()
 
     @property
     def bearer(self) -> bytes:
@@ -244,7 +285,7 @@ def open_house(gateway_databases: Databases) -> OpenHouse:
             gateway = create_gateway(
                 made, ways, documents={"customer": document}, write_log=lambda line: lines.append(orjson.loads(line))
             )
-            port = await stack.enter_async_context(served(gateway))
+            port = await stack.enter_async_context(served(gateway, http=Front))
             slug = f"t{new_id().hex[-12:]}"
             keys = {role: new_key_text() for role in Role}
             seed = TenantSeed(
@@ -269,9 +310,5 @@ async def shared_house(open_house: OpenHouse) -> AsyncGenerator[House]:
 @pytest.fixture
 def house(shared_house: House) -> House:
     """The usual gateway, its upstream's notes and ways wiped."""
-    shared_house.upstream.seen.clear()
-    shared_house.upstream.by_path.clear()
-    shared_house.upstream.behaviour = None
-    shared_house.upstream.cancelled.clear()
-    shared_house.log.clear()
+    shared_house.reset()
     return shared_house

@@ -4,37 +4,13 @@ import sys
 from pathlib import Path
 
 import orjson
-import uvicorn
-from prometheus_client import start_http_server
 
 from crm_gateway.app import SERVICE
-from crm_gateway.gateway import create_gateway, merged_document
-from crm_gateway.proxy.http_upstream import HttpUpstream
-from crm_gateway.settings import GatewaySettings
-from crm_shared.observability.logs import configure_logs
+from crm_gateway.gateway import merged_document
+from crm_gateway.serving import serve_gateway
 from crm_shared.runtime import main
 
 _MERGED = Path(__file__).parent / "openapi" / "merged.json"
-
-
-def _serve() -> None:
-    settings = GatewaySettings()  # pyright: ignore[reportCallIssue] # the environment fills it
-    configure_logs(settings.log_level)
-    if settings.metrics_port:
-        start_http_server(settings.metrics_port)
-    upstreams = {name: HttpUpstream(base) for name, base in settings.upstreams.items()}
-    uvicorn.run(
-        create_gateway(settings, upstreams),
-        host=settings.host,
-        port=settings.port,
-        http="httptools",
-        loop="uvloop",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=True,
-        forwarded_allow_ips=settings.trusted_proxies,
-    )
 
 
 def _merge(folders: list[str]) -> None:
@@ -46,7 +22,7 @@ def _merge(folders: list[str]) -> None:
 
 match sys.argv[1:]:
     case ["api"]:
-        _serve()
+        serve_gateway()
     case ["merge", *folders]:
         _merge(folders)
     case _:

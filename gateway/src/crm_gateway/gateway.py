@@ -18,7 +18,7 @@ from crm_gateway.limits.domain import Buckets, LoadGauge
 from crm_gateway.openapi.domain.merging import Document, merge
 from crm_gateway.openapi.domain.routes import RouteTable, routes_of
 from crm_gateway.openapi.pages import OpenPages
-from crm_gateway.proxy.access_log import AccessLog, Writer
+from crm_gateway.proxy.access_log import AccessLog, Gathered, Writer
 from crm_gateway.proxy.asgi_upstream import AsgiUpstream, Receive, Send
 from crm_gateway.proxy.door import Door, DoorParts
 from crm_gateway.proxy.lane import Lane
@@ -83,6 +83,8 @@ class Gateway:
             recognition.use(self.database, self.routes.scopes)
             composer: Composer = services.resources[Composer.__name__]
             composer.use(self.routes, self.lanes, minter)
+            if isinstance(self._write_log, Gathered):
+                stack.callback(self._write_log.flush)
             gauge = LoadGauge()
             await stack.enter_async_context(_measured(gauge))
             self._door = Door(
@@ -95,6 +97,7 @@ class Gateway:
                     pages=OpenPages(self.document, ready=self._ready),
                     log=AccessLog(self._write_log, self._clock),
                     gauge=gauge,
+                    hosts=settings.host_names,
                 )
             )
             yield
@@ -128,7 +131,7 @@ def create_gateway(
     `documents` are the services' OpenAPI documents; without them the merged document that was committed is used.
     """
     document = merged_document(documents) if documents is not None else committed_document(settings.openapi_path)
-    log = write_log or (_to_stdout if settings.access_log else None)
+    log = write_log or (Gathered(sys.stdout.buffer) if settings.access_log else None)
     return Gateway(settings, upstreams, document=document, clock=clock or SystemClock(), write_log=log)
 
 
@@ -148,11 +151,6 @@ def committed_document(path: str = "") -> Document:
     """The merged document at `path`, or as it was committed with this version (`make contracts` writes it)."""
     found = Path(path) if path else files("crm_gateway").joinpath("openapi", "merged.json")
     return orjson.loads(found.read_bytes())
-
-
-def _to_stdout(line: bytes) -> None:
-    sys.stdout.buffer.write(line)
-    sys.stdout.buffer.flush()
 
 
 @asynccontextmanager

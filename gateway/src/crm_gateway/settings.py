@@ -21,6 +21,7 @@ class GatewaySettings(ServiceSettings):
         default_factory=dict[str, str], description="Each service's base address, by its name (as JSON)."
     )
     trusted_proxies: str = Field("", description="Whose X-Forwarded-For is believed, comma-separated.")
+    hosts: str = Field("", description="The Host values that are answered, comma-separated; any without it.")
     access_log: bool = True
     openapi_path: str = Field("", description="The merged document, if not the one that came with this version.")
     metrics_port: int = Field(0, description="Prometheus metrics are served there and nowhere else; 0: not at all.")
@@ -34,6 +35,11 @@ class GatewaySettings(ServiceSettings):
     @classmethod
     def _parse_json(cls, value: Any) -> Any:
         return orjson.loads(value) if isinstance(value, str | bytes) else value
+
+    @property
+    def host_names(self) -> frozenset[bytes]:
+        """The hosts, as they stand in requests."""
+        return frozenset(host.strip().lower().encode() for host in self.hosts.split(",") if host.strip())
 
     @property
     def policies(self) -> dict[Share, Policy]:

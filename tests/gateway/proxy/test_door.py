@@ -263,6 +263,13 @@ class TestAccessLog:
         )
 
 
+async def test_where_names_are_said_another_host_is_421(open_house):
+    async with open_house(settings={"hosts": "crm.example, api.crm.example:8443"}) as house, house.http() as http:
+        for host, status in (("crm.example", 200), ("API.crm.example:8443", 200), ("crm.example:1", 421), ("x", 421)):
+            assert (await http.get("/v1/things", headers={"host": host})).status_code == status, host
+        assert len(house.upstream.seen) == 2
+
+
 async def test_a_websocket_is_refused_and_nothing_hangs(house):
     got = await house.raw(
         b"GET /v1/things HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"

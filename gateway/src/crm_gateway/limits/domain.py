@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
 from math import ceil
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,7 @@ class Policy:
         return f'"{self.name}";q={self.quota};w={ceil(self.window_s)}'.encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Whether one request fits its share; `retry_after_s` is 0 when it does."""
 
     allowed: bool

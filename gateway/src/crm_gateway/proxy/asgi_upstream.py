@@ -64,7 +64,7 @@ class _Call:
                 self._head.set_result(None)
             await self._chunks.put((message.get("body", b""), message.get("more_body", False)))
 
-    def ended(self, task: "asyncio.Task[None]") -> None:
+    def returned(self, task: "asyncio.Task[None]") -> None:
         """The application has returned or failed."""
         error = None if task.cancelled() else task.exception()
         if not self._head.done():
@@ -77,6 +77,11 @@ class _Call:
     async def head(self) -> None:
         """Waits for the first byte of the answer."""
         await asyncio.shield(self._head)
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of the answer's body has been read."""
+        return self._read_all
 
     async def read(self) -> bytes:
         """The next piece of the answer's body as the application sends it."""
@@ -106,7 +111,7 @@ class _Exchange:
         self._call = _Call(request)
         run = upstream.app(scope_of(request), self._call.receive, self._call.send)
         self._task: asyncio.Task[None] = asyncio.create_task(run)
-        self._task.add_done_callback(self._call.ended)
+        self._task.add_done_callback(self._call.returned)
 
     async def __aenter__(self) -> UpstreamResponse:
         try:

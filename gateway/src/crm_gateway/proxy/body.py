@@ -30,6 +30,8 @@ class RequestBody:
         length = head.content_length
         self.is_small = not head.has_body or (length is not None and length <= WHOLE_UP_TO)
         self._taken = 0
+        self.awaited = False
+        """Whether the client is being waited for."""
         self.fault: Exception | None = None
         self.fate = Fate()
         self.read = asyncio.Event()
@@ -76,7 +78,9 @@ class RequestBody:
         return _Patience(PATIENCE_S)
 
     async def _next(self) -> bytes:
+        self.awaited = True
         message: Message = await self._receive()
+        self.awaited = False
         if message["type"] == "http.disconnect":
             raise ClientGone
         chunk: bytes = message.get("body", b"")
@@ -101,7 +105,12 @@ class _Patience:
         try:
             await self._timeout.__aexit__(*exc)  # pyright: ignore[reportArgumentType]
         except TimeoutError:
-            raise Refusal(408, "body_too_slow", "The request's body came too slowly.") from None
+            raise too_slow() from None
+
+
+def too_slow() -> Refusal:
+    """The refusal of a body that doesn't come."""
+    return Refusal(408, "body_too_slow", "The request's body came too slowly.")
 
 
 def too_large(limit: int) -> Refusal:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from random import getrandbits
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from crm_gateway.identity.domain.principals import Principal
 from crm_gateway.identity.onward import Minter
@@ -57,10 +57,11 @@ class DoorParts:
     pages: Pages
     log: AccessLog
     gauge: LoadGauge = field(default_factory=LoadGauge)
+    hosts: frozenset[bytes] = frozenset()
+    """The names this installation answers to; none named: any."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Passage:
+class _Passage(NamedTuple):
     """A request that may go on."""
 
     route: Route
@@ -87,8 +88,8 @@ class Door:
         except ClientGone:
             exchange.code = "client_gone"
             exchange.status = exchange.status or 499  # as nginx logs it; nobody is left to see it
-        except AnswerBroken:
-            exchange.code = "answer_broken"
+        except AnswerBroken as broken:
+            exchange.code = broken.code
             raise  # the server then cuts the connection, so that half an answer never looks whole
         finally:
             self._parts.log.note(exchange)
@@ -114,6 +115,8 @@ class Door:
 
     async def _pass(self, exchange: Exchange) -> None:
         head = _read_head(exchange)
+        if self._parts.hosts and head.host.lower() not in self._parts.hosts:
+            raise Refusal(421, "host_unknown", "This installation doesn't answer to that name.")
         page = self._parts.pages.find(exchange.method, exchange.path)
         if page is not None:
             exchange.template = exchange.path

@@ -22,6 +22,11 @@ SECURITY_HEADERS: Headers = [
 _SECURITY_NAMES = frozenset(name for name, _ in SECURITY_HEADERS)
 
 
+def new_request_id() -> str:
+    """An id to find things by. It is no secret, so it needs no system call."""
+    return f"req_{getrandbits(96):024x}"
+
+
 @dataclass(slots=True)
 class Exchange:
     """One request under way. Fields after `send` are filled in on its way through the gateway."""
@@ -51,8 +56,7 @@ class Exchange:
 
     def identify(self, client_says: bytes | None) -> None:
         """Takes over the client's request id if it sent a proper one, else makes one."""
-        # An id to find things by, not a secret: no system call for each.
-        self.request_id = client_says.decode("ascii") if client_says else f"req_{getrandbits(96):024x}"
+        self.request_id = client_says.decode("ascii") if client_says else new_request_id()
 
     @property
     def bodyless(self) -> bool:

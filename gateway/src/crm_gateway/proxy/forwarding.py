@@ -4,8 +4,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from crm_gateway.proxy.body import ClientGone, RequestBody
+from crm_gateway.proxy.body import PATIENCE_S, ClientGone, RequestBody, too_slow
 from crm_gateway.proxy.domain.headers import Headers, returned
 from crm_gateway.proxy.domain.retries import may_repeat
 from crm_gateway.proxy.exchange import Exchange
@@ -18,8 +19,7 @@ _LEAST_ATTEMPT_S = 0.05
 TIMEOUT_HEADER = b"x-timeout-ms"
 
 
-@dataclass(frozen=True, slots=True)
-class Onward:
+class Onward(NamedTuple):
     """A request as it will be sent: everything but its body and its remaining time."""
 
     method: str
@@ -31,6 +31,14 @@ class Onward:
 
 class AnswerBroken(Dropped):
     """The answer broke off after its head had been sent; the client's connection must be cut."""
+
+    code = "answer_broken"
+
+
+class NotTaken(AnswerBroken):
+    """The client took its answer too slowly."""
+
+    code = "client_too_slow"
 
 
 async def forward(exchange: Exchange, body: RequestBody, onward: Onward, lane: Lane) -> None:
@@ -50,6 +58,11 @@ async def forward(exchange: Exchange, body: RequestBody, onward: Onward, lane: L
         if guard.client_left:
             guard.forgive()
             raise ClientGone from None
+        if guard.client_slow:
+            guard.forgive()
+            if exchange.status:
+                raise NotTaken("the client took too long") from None
+            raise too_slow() from None
         if guard.timed_out:
             guard.forgive()
             if exchange.status:
@@ -132,10 +145,10 @@ class _Passage:
         return safe and self.guard.left_s > _LEAST_ATTEMPT_S and self.lane.budget.spend()
 
     async def _answer(self, response: UpstreamResponse) -> None:
-        """Passes the answer on, piece by piece. Only the upstream's silence counts as its delay, not the client's."""
+        """Passes the answer on, piece by piece. Each side's silence counts as its own delay."""
         exchange, guard = self.exchange, self.guard
         headers = returned(response.headers)
-        guard.allow(None)
+        guard.allow(PATIENCE_S, of_client=True)
         await exchange.start(response.status, headers)
         if exchange.bodyless:
             await exchange.finish()
@@ -145,13 +158,13 @@ class _Passage:
             while True:
                 guard.allow(idle_s)
                 chunk = await response.read()
-                if not chunk:
+                guard.allow(PATIENCE_S, of_client=True)
+                if not chunk or response.ended:
                     break
-                guard.allow(None)
                 await exchange.write(chunk)
         except Dropped as error:
             raise AnswerBroken(str(error)) from error
-        await exchange.finish()
+        await exchange.finish(chunk)
 
 
 def _asks_again(response: UpstreamResponse) -> bool:

@@ -1,66 +1,85 @@
 """Watching over one request: its deadline, and whether its client still waits.
 
-A request that is answered within 20 ms pays for one timer only; the task that listens for the client's leaving begins
-after that.
+A request that is answered soon pays for one timer only; the task that listens for the client's leaving begins later.
 """
 
 import asyncio
 
 from crm_gateway.proxy.body import RequestBody
 
-_WATCH_AFTER_S = 0.02
+_WATCH_AFTER_S = 0.1
 
 
 class Guard:
     """Cancels the current task when time is up or the client has hung up, and remembers which it was."""
 
-    __slots__ = ("_armed", "_body", "_ends", "_loop", "_task", "_timer", "_watcher", "client_left")
+    __slots__ = ("_body", "_due", "_ends", "_loop", "_of_client", "_task", "_timer", "_watcher", "client_left")
 
     def __init__(self, body: RequestBody, timeout_s: float) -> None:
         self.client_left = False
+        self._of_client: bool | None = None  # as long as nothing is said: whoever is being waited for
         self._body = body
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._watcher: asyncio.Task[None] | None = None
-        self._armed = False
-        self._ends: float | None = self._loop.time() + timeout_s
-        self._timer: asyncio.TimerHandle | None = self._loop.call_later(min(timeout_s, _WATCH_AFTER_S), self._arm)
+        now = self._loop.time()
+        self._ends: float | None = now + timeout_s
+        self._due: float | None = now + min(timeout_s, _WATCH_AFTER_S)
+        self._timer = self._loop.call_at(self._due, self._look)
 
     @property
     def timed_out(self) -> bool:
-        """Whether time was up."""
+        """Whether the upstream's time was up."""
         return self._body.fate.timed_out
+
+    @property
+    def client_slow(self) -> bool:
+        """Whether the client's time was up: it sent, or took, too slowly."""
+        return self._body.fate.sender_failed
 
     @property
     def left_s(self) -> float:
         """Seconds until the deadline."""
         return self._ends - self._loop.time() if self._ends is not None else float("inf")
 
-    def allow(self, seconds: float | None) -> None:
-        """From now on, this much time; None: as long as it takes."""
+    def allow(self, seconds: float | None, *, of_client: bool = False) -> None:
+        """From now on, this much time of the upstream's, or the client's; None: as long as it takes."""
+        self._of_client = of_client
         self._ends = None if seconds is None else self._loop.time() + seconds
-        if self._armed:
-            self._set_timer()
+        # A timer that comes too early sets itself again; setting it each time would cost more.
+        if self._ends is not None and (self._due is None or self._ends < self._due):
+            self._set_timer(self._ends)
 
     def stop(self) -> None:
         """The request has ended; nobody needs watching any more."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
 
-    def _arm(self) -> None:
-        self._armed = True
-        self._watcher = self._loop.create_task(self._watch())
-        self._set_timer()
+    def forgive(self) -> None:
+        """Takes back the cancellation that this guard asked for, so that the task may answer."""
+        if self._task is not None:
+            self._task.uncancel()
 
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None if self._ends is None else self._loop.call_at(self._ends, self._time_is_up)
+    def _set_timer(self, due: float) -> None:
+        self._due = due
+        self._timer.cancel()
+        self._timer = self._loop.call_at(due, self._look)
 
-    def _time_is_up(self) -> None:
-        self._body.fate.timed_out = True
+    def _look(self) -> None:
+        self._due = None
+        if self._watcher is None:
+            self._watcher = self._loop.create_task(self._watch())
+        if self._ends is None:
+            return
+        if self._loop.time() < self._ends:
+            self._set_timer(self._ends)
+            return
+        # Whose fault it is decides whether the upstream's breaker hears of it.
+        if self._body.awaited if self._of_client is None else self._of_client:
+            self._body.fate.sender_failed = True
+        else:
+            self._body.fate.timed_out = True
         self._cancel()
 
     async def _watch(self) -> None:
@@ -72,8 +91,3 @@ class Guard:
     def _cancel(self) -> None:
         if self._task is not None:
             self._task.cancel()
-
-    def forgive(self) -> None:
-        """Takes back the cancellation that this guard asked for, so that the task may answer."""
-        if self._task is not None:
-            self._task.uncancel()

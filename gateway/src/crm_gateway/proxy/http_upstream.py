@@ -1,130 +1,197 @@
-"""A service behind a socket, through aiohttp (measured against httpx at 19 times its throughput; see the ADR)."""
+"""A service behind a socket: aiohttp's connection and parser without its session, which costs more than all else here.
 
+What a session adds (URLs, cookies, redirects, decompression, tracing, header dictionaries) a proxy must not do anyway.
+"""
+
+import asyncio
+import ssl
+import time
+from collections import deque
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
+from aiohttp import ClientError, EofStream, StreamReader
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_writer import StreamWriter
 
 from crm_gateway.proxy.domain.headers import MOST_HEADER_BYTES, Headers
-from crm_gateway.proxy.upstream import Dropped, TimedOut, Unreachable, UpstreamRequest, UpstreamResponse
+from crm_gateway.proxy.upstream import Dropped, Unreachable, UpstreamRequest, UpstreamResponse
 
-# Below the servers' own keep-alive of 5 s and more: a connection is given up here before the other side closes it.
-_KEEP_ALIVE_S = 4.0
+# Far below the 75 s of our own services: a connection is given up here before the other side closes it.
+_KEEP_ALIVE_S = 15.0
+_MOST_IDLE = 256
 _CHUNK_BYTES = 64 * 1024
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_LOST = (ClientError, HttpProcessingError, EofStream, OSError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
 class HttpUpstreamSettings:
-    """Connections and patience towards one service."""
+    """Patience towards one service; how many connections there may be is the lane's business."""
 
-    connections: int = 256
     connect_timeout_s: float = 1.0
-    pool_timeout_s: float = 0.5
-
-
-class _Answer:
-    """aiohttp's response in our words."""
-
-    __slots__ = ("_response", "headers", "status")
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self.status = response.status
-        self.headers: Headers = list(response.raw_headers)
-
-    async def read(self) -> bytes:
-        """The next piece of the body."""
-        try:
-            return await self._response.content.readany()
-        except (aiohttp.ClientError, OSError) as error:
-            raise Dropped(str(error)) from error
-
-    def close(self) -> None:
-        """Gives the connection back, or closes it where the body wasn't read: the service sees a disconnect."""
-        if self._response.content.at_eof():
-            self._response.release()
-        else:
-            self._response.close()
 
 
 class _Exchange:
-    """One request over a pooled connection."""
+    """One request on one connection, and its answer."""
 
-    __slots__ = ("_answer", "_request", "_upstream")
+    __slots__ = ("_connection", "_content", "_request", "_sending", "_upstream", "headers", "status")
 
     def __init__(self, upstream: "HttpUpstream", request: UpstreamRequest) -> None:
         self._upstream = upstream
         self._request = request
-        self._answer: _Answer | None = None
+        self._connection: ResponseHandler | None = None
+        self._sending: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> UpstreamResponse:
+        connection = self._upstream.idle()
+        if connection is None:  # not `or`: a connection is a queue of answers too, and an empty queue is false
+            connection = await self._upstream.connect()
+        self._connection = connection
         try:
-            self._answer = _Answer(await self._upstream.send(self._request))
-        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
-            raise Unreachable(str(error)) from error
-        except TimeoutError as error:
-            raise TimedOut(str(error)) from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Dropped(str(error)) from error
-        return self._answer
+            self._send(connection)
+            while True:
+                message, content = await connection.read()
+                if message.code >= 200:  # before it, interim answers may come
+                    break
+        except _LOST as error:
+            await self._leave(whole=False)
+            raise Dropped(repr(error)) from error
+        except BaseException:
+            await self._leave(whole=False)
+            raise
+        self.status: int = message.code
+        self.headers: Headers = list(message.raw_headers)
+        self._content: StreamReader = content
+        return self
 
-    async def __aexit__(self, *_: object) -> None:
-        if self._answer is not None:
-            self._answer.close()
+    def _send(self, connection: ResponseHandler) -> None:
+        # A parser for each answer: nothing of the last one can reach into this one.
+        connection.set_response_params(
+            read_until_eof=True,
+            auto_decompress=False,
+            read_bufsize=_CHUNK_BYTES,
+            max_line_size=MOST_HEADER_BYTES,
+            max_field_size=MOST_HEADER_BYTES,
+        )
+        transport = connection.transport
+        if transport is None:
+            raise ConnectionResetError("the connection is closed")
+        transport.write(head_of(self._request, self._upstream.host))
+        if isinstance(self._request.body, AsyncIterator):
+            # An upstream may answer before it has heard all; so sending and hearing go on side by side.
+            self._sending = asyncio.create_task(self._stream(connection, self._request.body))
+
+    async def _stream(self, connection: ResponseHandler, body: AsyncIterator[bytes]) -> None:
+        writer = StreamWriter(connection, asyncio.get_running_loop())
+        if not _is_sized(self._request.headers):
+            writer.enable_chunking()
+        try:
+            async for chunk in body:
+                await writer.write(chunk)
+            await writer.write_eof()
+        except Exception as error:  # noqa: BLE001 # the sender's fault or the connection's: this exchange is over
+            connection.set_exception(error if isinstance(error, OSError) else ConnectionError(repr(error)))
+            connection.abort()
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of the body has been read."""
+        return self._content.at_eof()
+
+    async def read(self) -> bytes:
+        """The next piece of the body."""
+        try:
+            return await self._content.readany()
+        except _LOST as error:
+            raise Dropped(repr(error)) from error
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        await self._leave(whole=kind is None and self._content.at_eof())
+
+    async def _leave(self, *, whole: bool) -> None:
+        """Keeps the connection for the next request, or cuts it: a service at work then sees that nobody listens."""
+        connection, sending = self._connection, self._sending
+        if connection is None:
+            return
+        sent = sending is None or sending.done()
+        if whole and sent and not connection.should_close:
+            self._upstream.keep(connection)
+        else:
+            connection.abort()
+        if sending is not None and not sent:
+            sending.cancel()
+            await asyncio.wait((sending,))
 
 
 class HttpUpstream:
     """One service by its base address, such as `http://127.0.0.1:8101`."""
 
     def __init__(self, base: str, settings: HttpUpstreamSettings = HttpUpstreamSettings()) -> None:
-        self._base = base.rstrip("/")
+        parts = urlsplit(base)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+            raise ValueError(f"an upstream's address is http(s)://host:port, not {base!r}")
+        self._ssl = ssl.create_default_context() if parts.scheme == "https" else None
+        self._address = (parts.hostname, parts.port or (443 if self._ssl else 80))
         self._settings = settings
-        self._session: aiohttp.ClientSession | None = None
+        self._idle: deque[tuple[ResponseHandler, float]] = deque()
+        self.host = parts.netloc.encode("ascii")
 
     def exchange(self, request: UpstreamRequest) -> AbstractAsyncContextManager[UpstreamResponse]:
         """Sends `request` over a pooled connection."""
         return _Exchange(self, request)
 
-    async def send(self, request: UpstreamRequest) -> aiohttp.ClientResponse:
-        """Aiohttp's own answer, its body not yet read."""
-        session = self._session or self._open()
-        headers: CIMultiDict[str] = CIMultiDict(
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers
-        )
-        return await session.request(
-            request.method,
-            URL(self._base + request.target.decode("latin-1"), encoded=True),
-            headers=headers,
-            data=request.body,
-            allow_redirects=False,
-        )
+    def idle(self) -> ResponseHandler | None:
+        """A connection that stands ready. They take turns, so that all processes behind an address get their share."""
+        while self._idle:
+            connection, since = self._idle.popleft()
+            # One that received anything unasked, or was closed, says that it should close.
+            if time.monotonic() - since < _KEEP_ALIVE_S and connection.is_connected() and not connection.should_close:
+                return connection
+            connection.abort()
+        return None
 
-    def _open(self) -> aiohttp.ClientSession:
-        settings = self._settings
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=settings.connections, keepalive_timeout=_KEEP_ALIVE_S, ttl_dns_cache=10
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(
-                total=None,
-                connect=settings.connect_timeout_s + settings.pool_timeout_s,
-                sock_connect=settings.connect_timeout_s,
-            ),
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-            read_bufsize=_CHUNK_BYTES,
-            max_line_size=MOST_HEADER_BYTES,
-            max_field_size=MOST_HEADER_BYTES,
-        )
-        # aiohttp would repeat an idempotent request by itself on a stale connection; retries are counted elsewhere.
-        self._session._retry_connection = False  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-        return self._session
+    def keep(self, connection: ResponseHandler) -> None:
+        """Takes back a connection whose exchange is over."""
+        self._idle.append((connection, time.monotonic()))
+        if len(self._idle) > _MOST_IDLE:
+            self._idle.popleft()[0].abort()
+
+    async def connect(self) -> ResponseHandler:
+        """A new connection."""
+        host, port = self._address
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._settings.connect_timeout_s):
+                _, made = await loop.create_connection(lambda: ResponseHandler(loop), host, port, ssl=self._ssl)
+        except (OSError, TimeoutError) as error:
+            raise Unreachable(f"{host}:{port}: {error}") from error
+        return made
 
     async def close(self) -> None:
-        """Closes all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        """Closes all idle connections; those in use end with their exchange."""
+        while self._idle:
+            self._idle.pop()[0].abort()
+        await asyncio.sleep(0)  # lets the transports finish closing
+
+
+def head_of(request: UpstreamRequest, host: bytes) -> bytes:
+    """The request as it is written, with its body where that is whole."""
+    body = request.body
+    lines = [request.method.encode("ascii"), b" ", request.target, b" HTTP/1.1\r\nhost: ", host, b"\r\n"]
+    for name, value in request.headers:
+        lines += (name, b": ", value, b"\r\n")
+    if isinstance(body, AsyncIterator):
+        lines.append(b"\r\n" if _is_sized(request.headers) else b"transfer-encoding: chunked\r\n\r\n")
+    elif not (body or request.method in _WITH_BODY) or _is_sized(request.headers):
+        lines += (b"\r\n", body or b"")
+    else:
+        lines += (b"content-length: %d\r\n\r\n" % len(body or b""), body or b"")
+    return b"".join(lines)
+
+
+def _is_sized(headers: Headers) -> bool:
+    return any(name == b"content-length" for name, _ in headers)

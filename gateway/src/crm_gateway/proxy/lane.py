@@ -6,12 +6,19 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from crm_gateway.proxy.domain.breaker import Breaker, BreakerPolicy, Outcome, Permit, Refused
+from prometheus_client import Gauge
+
+from crm_gateway.proxy.domain.breaker import Breaker, BreakerPolicy, Outcome, Permit, Refused, State
 from crm_gateway.proxy.domain.retries import RetryBudget
 from crm_gateway.proxy.upstream import TimedOut, Upstream, UpstreamFault, UpstreamRequest, UpstreamResponse
 
 FAILING = frozenset({502, 503, 504})
 """Answers that mean the upstream itself is in trouble; a 500 is one route's bug and says nothing of the others."""
+
+
+OPEN = Gauge(
+    "crm_gateway_breakers_open", "Processes that hold back from a service.", ["upstream"], multiprocess_mode="livesum"
+)
 
 
 class LaneClosed(Exception):
@@ -41,6 +48,7 @@ class Lane:
         self.breaker = Breaker(policy.breaker)
         self.budget = RetryBudget(policy.retry_ratio)
         self.in_flight = 0
+        self._shown = State.CLOSED
         self._most_in_flight = policy.most_in_flight
 
     def attempt(
@@ -62,12 +70,20 @@ class Lane:
         if isinstance(permit, Refused):
             raise LaneClosed("circuit_open", permit.retry_after_s)
         self.in_flight += 1
+        self._show()
         return permit
 
     def settle(self, permit: Permit, outcome: Outcome) -> None:
         """The request is over."""
         self.in_flight -= 1
         self.breaker.settle(permit, outcome, time.monotonic())
+        self._show()
+
+    def _show(self) -> None:
+        state = self.breaker.state
+        if state is not self._shown:
+            self._shown = state
+            OPEN.labels(self.name).set(state is not State.CLOSED)
 
 
 class _Attempt:

@@ -32,7 +32,7 @@ class Fate:
     timed_out: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UpstreamRequest:
     """One request as it goes on. `target` is the encoded path and query, unchanged; `body` is whole or a stream."""
 
@@ -54,6 +54,11 @@ class UpstreamResponse(Protocol):
     @property
     def headers(self) -> Headers:
         """All headers, as sent."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is known already that nothing more will come."""
         ...
 
     async def read(self) -> bytes:

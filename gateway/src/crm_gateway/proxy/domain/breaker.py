@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 _SLICES = 10
 
@@ -36,8 +37,7 @@ class BreakerPolicy:
     longest_rest_s: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Permit:
+class Permit(NamedTuple):
     """Leave for one call; results of calls from before a change of state are ignored by its `generation`."""
 
     generation: int

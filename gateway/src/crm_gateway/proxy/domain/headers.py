@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
@@ -49,8 +48,7 @@ class HeadTooLarge(HeaderFault):
     """The request's head is longer than we take."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(NamedTuple):
     """What the gateway itself needs of a request's head, and `passed`: the headers that may go on."""
 
     host: bytes

@@ -1,0 +1,66 @@
+"""A thousand clients that keep their connections and ask for nothing."""
+
+import asyncio
+import resource
+from contextlib import AsyncExitStack
+from pathlib import Path
+from time import perf_counter
+
+import psutil
+import pytest
+from tests.gateway.processes import serving, settings_for
+
+from crm_shared.testing.cluster import Cluster
+
+IDLE = 1_000
+MOST_BYTES_EACH = 64 * 1024
+ASK = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def connected(port: int) -> asyncio.StreamWriter:
+    """A connection that has been served once."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(ASK)
+    assert (await asyncio.wait_for(reader.readuntil(b"ok\n"), 30)).startswith(b"HTTP/1.1 200")
+    return writer
+
+
+async def usual_s(port: int) -> float:
+    """What a request takes when nothing disturbs it: the tenth percentile of two hundred."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    took: list[float] = []
+    for _ in range(200):
+        began = perf_counter()
+        writer.write(ASK)
+        await reader.readuntil(b"ok\n")
+        took.append(perf_counter() - began)
+    writer.close()
+    return sorted(took)[20]
+
+
+@pytest.mark.journey
+async def test_a_thousand_idle_connections_cost_little_and_slow_nobody_down(cluster: Cluster, tmp_path: Path):
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert most > 2 * IDLE, f"this machine lets a process open only {most} files"
+    settings = await settings_for(cluster, tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # ours; the gateway raises its own
+    try:
+        async with serving(settings) as (process, http), AsyncExitStack() as stack:
+            port = int(settings["PORT"])
+            gateway = psutil.Process(process.pid)
+            alone_s = await usual_s(port)
+            empty = gateway.memory_info().rss
+            for _ in range(IDLE // 50):
+                for writer in await asyncio.gather(*(connected(port) for _ in range(50))):
+                    stack.callback(writer.close)
+            each = (gateway.memory_info().rss - empty) / IDLE
+            assert gateway.num_fds() > IDLE
+            among_s = min([await usual_s(port) for _ in range(3)])
+            print(f"{each / 1024:.1f} KiB each; a request takes {among_s / alone_s:.2f} times as long among them")
+            assert each < MOST_BYTES_EACH
+            assert among_s < 1.5 * alone_s
+            assert (await http.get("/readyz")).status_code == 200
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    await asyncio.wait_for(process.communicate(), 30)
