@@ -157,6 +157,7 @@ class _Outbox(_Backlog):
             await connection.execute(
                 _FILL, self.tenant, kind.aggregate(), kind.TYPE, self.keys, slots, self.made_of_each, of_each
             )
+            await connection.execute("ANALYZE outbox")  # as autovacuum does, sooner or later: a plan may change
         finally:
             await connection.close()
 

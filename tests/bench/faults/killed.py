@@ -45,7 +45,7 @@ async def between_acknowledgement_and_deletion(stage: Stage) -> Outcome:
         consumer = played.line.consumer()
         consuming = played.line.begin(consumer)
         async with load(played):
-            for nth in range(max(stage.scale.kills // 3, 2)):
+            for nth in range(max(stage.scale.kills // 8, 2)):
                 blow = Blow(Moment.PUBLISHED, 1 + nth % 3)
                 relay = await played.start(consumes=False, blow=blow)
                 await relay.gone()
@@ -66,7 +66,7 @@ async def between_database_and_offset(stage: Stage) -> Outcome:
         relay = played.line.relay()
         played.line.begin(relay)
         async with load(played):
-            for nth in range(max(stage.scale.kills // 3, 2)):
+            for nth in range(max(stage.scale.kills // 8, 2)):
                 process = await played.start(bus=bus, relays=False, blow=Blow(Moment.APPLIED, 1 + nth % 3))
                 await process.gone()
         async with recovering(played.line) as watch:

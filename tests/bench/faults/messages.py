@@ -70,7 +70,7 @@ async def repeated_and_swapped(stage: Stage) -> Outcome:
         relay, consumer = line.relay(), line.consumer(cast(Bus, _Unfaithful(line.bus)))
         line.begin(relay)
         line.begin(consumer)
-        for nth in range(len(played.items) // 8):
+        for nth in range(len(played.items) // 20):
             await asyncio.gather(
                 *(line.write(played.tenant, item, nth, nth + 1, nth + 2) for item in played.items[nth % 7 :: 10])
             )
