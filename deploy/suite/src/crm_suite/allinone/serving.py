@@ -8,6 +8,8 @@ from typing import Any
 
 import uvicorn
 
+from crm_gateway.proxy.front import Front
+
 _GRACE_S = 5
 
 
@@ -25,7 +27,8 @@ async def serving(app: Any, listening: socket.socket) -> AsyncGenerator[None]:
     server = _Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=Front,
+            ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
