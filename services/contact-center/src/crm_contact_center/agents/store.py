@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, delete, func, select, update
+from sqlalchemy import Select, bindparam, delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from crm_contact_center.agents.domain import DEFAULT_COSTS, Agent, AgentState
@@ -148,7 +148,7 @@ async def list_agents(
     if not filters.retired:
         statement = statement.where(_a.retired.is_(False))
     if after is not None:
-        statement = statement.where((_a.name > after[0]) | ((_a.name == after[0]) & (_a.id > after[1])))
+        statement = statement.where(tuple_(_a.name, _a.id) > tuple_(after[0], after[1]))
     return [_read(row) for row in await tx.all(statement)]
 
 

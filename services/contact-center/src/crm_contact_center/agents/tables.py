@@ -37,6 +37,7 @@ agent = tenant_table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("tenant_id", "id"),
     CheckConstraint("used >= 0 AND used <= cap", name="within_capacity"),
+    Index("ix_agent_name", "tenant_id", "name", "id"),
     Index("ix_agent_user_id", "tenant_id", "user_id", unique=True, postgresql_where="user_id IS NOT NULL"),
     Index("ix_agent_state", "tenant_id", "state", postgresql_where="state <> 'offline'"),
 )
