@@ -16,6 +16,16 @@ LATER = {
 """Refusals that depend on what is stored, not on the request alone."""
 
 STORED = {
+    "attributes_invalid": "attributes are the tenant's own",
+    "invalid": "a filter over the tenant's own attributes",
+    "position_unknown": "an order's own lines",
+    "prices_invalid": "products and books of the tenant",
+    "purpose_reserved": "purposes that the suite keeps for itself",
+    "quantity_too_large": "what is left of an order's line",
+    "queue_missing": "queues are the tenant's own",
+    "rule_circular": "segments that a rule names",
+    "translation_missing": "a version's own languages",
+    "variables_invalid": "a version's own variables",
     "attribute_unknown": "attributes are the tenant's own",
     "currency_mismatch": "an order is in the currency it was placed in",
     "cursor_invalid": "a cursor is signed by the server",
@@ -31,6 +41,14 @@ STORED = {
 """422 because something that the request names isn't there; beside these, every code that ends in `_not_found`."""
 
 FORMATS = {
+    "amount_not_in_coins": "smallest coins follow from the currency",
+    "amount_out_of_range": "sums have an end, too",
+    "columns_unsuitable": "a file's columns",
+    "file_empty": "a file's rows",
+    "header_malformed": "a file's header",
+    "json_too_deep": "32 levels",
+    "mail_misdirected": "a mail's own addresses",
+    "time_out_of_range": "years 1970 to 2200, as `instant_out_of_range`",
     "body_too_large": "1 MiB",
     "contact_point_invalid": "telephone numbers and addresses are read by their channel's rules",
     "contact_points_invalid": "the same, of several",
@@ -47,6 +65,23 @@ FORMATS = {
 """422 because a text has a grammar of its own."""
 
 BETWEEN_FIELDS = {
+    "amount_negative": "money is one schema; only returns may be negative",
+    "amount_not_positive": "the same, of payments and expenses",
+    "calendar_shut": "windows and holidays as a whole",
+    "currency_missing": "in the row or for the file",
+    "customer_missing": "who called",
+    "discount_too_large": "compared with the lines",
+    "in_the_past": "compared with now",
+    "lead_unreachable": "a customer or a contact",
+    "reason_required": "follows from the stage",
+    "reason_unexpected": "the same",
+    "resurfacing_circular": "windows that come back as each other",
+    "rule_too_large": "leaves and depth of the whole tree",
+    "steps_out_of_order": "each later than the one before",
+    "target_missing": "a customer or an address",
+    "too_many": "of what is there and what comes, together",
+    "transfer_target_missing": "a queue or an agent",
+    "windows_overlap": "windows of one day",
     "code_missing": "a coupon's code follows from the kind",
     "in_the_future": "compared with now",
     "lead_forgotten": "without a seller it must resurface",

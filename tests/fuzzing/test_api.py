@@ -7,7 +7,7 @@ from crm_shared.testing.cluster import Cluster
 from .campaign import Plan, campaign
 from .house import open_house
 
-MOSTLY = 0.6
+MOSTLY = 0.5
 """The share of operations that some generated request must get through to, or the world is furnished too poorly."""
 
 
