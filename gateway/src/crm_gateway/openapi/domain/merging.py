@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from crm_shared.ids import ID_TAIL
+
 Document: TypeAlias = dict[str, Any]
 
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
@@ -22,7 +24,7 @@ OPERATION_OWNERS = {
 }
 """Whose long job an operation's id names, by the id's prefix."""
 _OWNER_IN_PATH: dict[str, dict[str, Any]] = {
-    "operation_id": {"type": "string", "pattern": f"^({'|'.join(OPERATION_OWNERS)})_[0-9a-v]{{26}}$"},
+    "operation_id": {"type": "string", "pattern": f"^({'|'.join(OPERATION_OWNERS)})_{ID_TAIL}$"},
     "service": {"type": "string", "enum": sorted(OPERATION_OWNERS.values())},
 }
 """Path parameters of the routes that every service has: to clients each route is one, and this finds its owner."""
