@@ -279,7 +279,11 @@ class SmtpProvider:
             pairs = [(mail, one) for mail, one in zip(left, sessions, strict=True) if isinstance(one, SmtpConnection)]
             reply = next((one.reply for one in sessions if isinstance(one, SmtpDown) and one.reply), reply)
             answers |= await self._exchange(pairs)
-            self._idle.extend(session for _, session in pairs if session.usable)
+            for _, session in pairs:
+                if session.usable:
+                    self._idle.append(session)
+                else:
+                    session.abort()
             left = [mail for mail in left if mail.message_id not in answers]
             if not left:
                 break
@@ -331,6 +335,7 @@ class SmtpProvider:
             connection = self._idle.pop()
             if connection.usable:
                 return connection
+            connection.abort()  # it may have said goodbye without hanging up
         return None
 
     async def close(self) -> None:
