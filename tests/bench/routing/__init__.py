@@ -15,7 +15,7 @@ async def measure(run: Run) -> list[Figure]:
     shrunk = 50 if run.short else 1
     agents, waiting = AGENTS // shrunk, WAITING // shrunk
     with run.steps.step("Decisions in memory"):
-        decisions = decisions_per_s(agents=agents, waiting=waiting, decisions=100_000 // shrunk)
+        decisions = decisions_per_s(agents=agents, waiting=waiting, decisions=waiting // 2)
     async with server(run.folder) as database:
         with run.steps.step("A rush of durable offers"):
             seen = await rush(database, agents=agents, waiting=waiting)

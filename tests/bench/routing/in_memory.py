@@ -45,6 +45,8 @@ def decisions_per_s(*, agents: int, waiting: int, decisions: int) -> float:
             index.put_agent(people[turn % agents])
             made += len(index.match(200.0, 10))
             turn += 1
+            if turn > 4 * (agents + decisions):
+                raise RuntimeError("too few of those who wait can be taken by anybody")
         return made / (process_time() - begun)
     finally:
         gc.unfreeze()
