@@ -31,7 +31,7 @@ class ServiceSettings(BaseSettings):
     cursor_secret: str = Field(default="", description="Signs page cursors; equal in all processes of a service.")
     host: str = "127.0.0.1"
     port: int = 8000
-    workers: int = Field(1, ge=1, description="Processes that serve this port together; an api's only.")
+    workers: int = Field(default=1, ge=1, description="Processes that serve this port together; an api's only.")
     log_level: str = "INFO"
     api_pool_size: int = 6
     worker_pool_size: int = 4
