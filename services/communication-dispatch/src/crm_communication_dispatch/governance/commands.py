@@ -43,11 +43,12 @@ async def set_policy(tx: Tx, viewer: Viewer, policy: Policy, *, expected: int | 
     errors = check_policy(policy)
     if errors:
         raise Invalid(errors[0].message, code="policy_invalid", errors=errors)
-    current = await store.get_policy(tx, locked=True)
-    expect_version(current.version, expected)
-    saved = replace(policy, version=current.version + 1)
-    await store.save_policy(tx, saved, by=viewer.subject, now=now)
-    return saved
+    while True:  # again only when somebody else's first policy was committed between our look and our write
+        current = await store.get_policy(tx, locked=True)
+        expect_version(current.version, expected)
+        saved = replace(policy, version=current.version + 1)
+        if await store.save_policy(tx, saved, by=viewer.subject, now=now):
+            return saved
 
 
 async def suppress(tx: Tx, viewer: Viewer, silence: Silence, *, now: datetime) -> Suppression:

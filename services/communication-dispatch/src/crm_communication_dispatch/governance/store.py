@@ -30,6 +30,7 @@ _save = upsert(policy).values(
 _SAVE_POLICY = _save.on_conflict_do_update(
     index_elements=[policy.c.tenant_id],
     set_={name: _save.excluded[name] for name in ("rules", "version", "updated_by", "updated_at")},
+    where=policy.c.version == _save.excluded.version - 1,
 )
 _GET = select(*_COLUMNS).where(_s.c.id == bindparam("id", type_=Uuid()))
 _LOCK = _GET.with_for_update()
@@ -86,10 +87,10 @@ async def get_policy(tx: Tx, *, locked: bool = False) -> Policy:
     return _policy(row["rules"], row["version"]) if row else Policy()
 
 
-async def save_policy(tx: Tx, of: Policy, *, by: str, now: datetime) -> None:
-    """Write the tenant's policy."""
+async def save_policy(tx: Tx, of: Policy, *, by: str, now: datetime) -> bool:
+    """Write the tenant's policy; says whether nobody else has made this version meanwhile."""
     fields = {"rules": rules_row(of), "version": of.version, "updated_by": by, "updated_at": now}
-    await tx.run(_SAVE_POLICY, {"tenant_id": tx.tenant, **fields})
+    return await tx.run(_SAVE_POLICY, {"tenant_id": tx.tenant, **fields}) > 0
 
 
 def _read(row: Record) -> Suppression:
