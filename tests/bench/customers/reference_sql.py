@@ -45,7 +45,7 @@ ORDER BY rank
 _CONTAINING = """
 SELECT id FROM (
     SELECT id, name_folded FROM customer WHERE tenant_id = $1 AND search_text LIKE '%' || $2 || '%' LIMIT 500
-) AS some ORDER BY name_folded, id LIMIT $3
+) AS compared ORDER BY name_folded, id LIMIT $3
 """
 _SIMILAR = """
 SELECT id FROM customer WHERE tenant_id = $1 AND search_text %> $2
