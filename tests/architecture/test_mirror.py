@@ -15,7 +15,7 @@ FOLDERS = {
     "contact_center": "crm_contact_center",
     "suite": "crm_suite",
 }
-ACROSS = {"architecture", "bench", "contracts", "faults", "fuzzing", "journeys", "tenants"}
+ACROSS = {"architecture", "bench", "contracts", "faults", "fuzzing", "journeys", "plans", "tenants"}
 """Tests of several packages at once have no single source to mirror."""
 
 

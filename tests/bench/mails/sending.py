@@ -69,12 +69,12 @@ async def send_all(database: Database, server: Server, port: int, tenant: UUID) 
 async def capacity(port: int, mail: bytes, *, mails: int, sessions: int = 10) -> float:
     """Mails a second that the sink takes when whole transactions are poured into it."""
     envelope = b"MAIL FROM:<b@example.org>\r\nRCPT TO:<a@example.org>\r\nDATA\r\n"
-    each = mails // sessions
+    rounds = max(1, mails // sessions // 50)
 
     async def pour() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         await reader.readline()
-        for _ in range(each // 50):
+        for _ in range(rounds):
             writer.write((envelope + mail) * 50)
             for _ in range(200):
                 await reader.readline()
@@ -82,4 +82,4 @@ async def capacity(port: int, mail: bytes, *, mails: int, sessions: int = 10) ->
 
     begun = time.perf_counter()
     await asyncio.gather(*(pour() for _ in range(sessions)))
-    return each // 50 * 50 * sessions / (time.perf_counter() - begun)
+    return rounds * 50 * sessions / (time.perf_counter() - begun)

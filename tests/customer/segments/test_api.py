@@ -144,7 +144,7 @@ class TestRules:
 
     async def test_a_rule_too_deep_is_refused(self, http: httpx.AsyncClient) -> None:
         rule: dict[str, Any] = GERMANS
-        for _ in range(40):
+        for _ in range(20):
             rule = {"type": "not", "rule": rule}
         answer = await http.post("/v1/segments", json={"name": "x", "rule": rule})
         assert (answer.status_code, answer.json()["code"]) == (422, "rule_too_large")

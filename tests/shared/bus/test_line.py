@@ -75,7 +75,7 @@ async def test_transactions_that_overlap_and_commit_in_reverse_are_all_seen(line
     txs = [await one.__aenter__() for one in open_ones]
     for tx, item in zip(txs, items, strict=True):
         tx.emit(line.counted(number=1), aggregate_id=item)
-        await line.producing._write_pending(tx)
+        await line.producing.write_pending(tx)
         tx.pending.clear()
     for nth, one in reversed(list(enumerate(open_ones))):
         await one.__aexit__(None, None, None)
