@@ -19,6 +19,7 @@ from crm_gateway.app import SERVICE
 from crm_gateway.gateway import Gateway, create_gateway
 from crm_gateway.identity.bootstrap import KeySeed, TenantSeed, UserSeed, ensure_tenant, new_key_text
 from crm_gateway.identity.domain.roles import Role
+from crm_gateway.proxy.domain.breaker import Breaker
 from crm_gateway.proxy.front import Front
 from crm_gateway.proxy.http_upstream import HttpUpstream
 from crm_gateway.proxy.upstream import Upstream
@@ -193,8 +194,10 @@ class House:
         return httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", headers={**shown, **headers}, timeout=20)
 
     def reset(self) -> None:
-        """Nothing seen, nothing logged, the upstream well."""
+        """Nothing seen, nothing logged, the upstream well, and nothing held against it."""
         self.upstream.reset()
+        for lane in self.gateway.lanes.values():
+            lane.breaker = Breaker()
         self.log.clear()
 
     async def hang_up_after(self, request: bytes, expected: bytes) -> None:

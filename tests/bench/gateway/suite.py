@@ -99,7 +99,7 @@ async def running(folder: Path, *, customers: int, workers: int) -> AsyncGenerat
         }
         programs = {
             CUSTOMER.name: (["crm_customer", "api"], {**behind, "DATABASE_URL": of_customer.app}),
-            tiny.NAME: ([tiny.__name__], behind),
+            tiny.NAME: (["tests.bench.gateway.tiny"], behind),
             GATEWAY.name: (["crm_gateway", "api"], before),
         }
         processes = {
