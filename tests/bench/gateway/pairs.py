@@ -121,14 +121,13 @@ class _Cpu:
 
     @classmethod
     def of(cls, suite: Suite, service: str) -> "_Cpu":
-        ours = {name: _of_tree(process) for name, process in suite.processes.items()}
+        ours = {name: _of_tree(suite.processes[name]) for name in ("gateway", service)}
         postgres = _of_tree(suite.postgres)
-        usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        own = sum(each.ru_utime + each.ru_stime for each in usage)
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        own = _of_all(_ours(suite)) + ended.ru_utime + ended.ru_stime
         all_ = psutil.cpu_times()
         busy = sum(all_) - all_.idle - getattr(all_, "iowait", 0.0) - getattr(all_, "guest", 0.0)
-        foreign = busy - sum(ours.values()) - postgres - own
-        return cls(time.perf_counter(), ours["gateway"], ours[service], postgres, foreign)
+        return cls(time.perf_counter(), ours["gateway"], ours[service], postgres, busy - own)
 
     def since(self, then: "_Cpu") -> "_Cpu":
         return _Cpu(
@@ -140,10 +139,20 @@ class _Cpu:
         )
 
 
+def _ours(suite: Suite) -> set[psutil.Process]:
+    """Every process of this measurement: the suite's, the load generator's, PostgreSQL's."""
+    me = psutil.Process()
+    return {me, *me.children(recursive=True), suite.postgres, *suite.postgres.children(recursive=True)}
+
+
 def _of_tree(root: psutil.Process) -> float:
     """Processor seconds of a process and its living children; PostgreSQL's change little while pools hold them."""
+    return _of_all({root, *root.children(recursive=True)})
+
+
+def _of_all(processes: set[psutil.Process]) -> float:
     total = 0.0
-    for process in (root, *root.children(recursive=True)):
+    for process in processes:
         try:
             times = process.cpu_times()
         except psutil.NoSuchProcess:
