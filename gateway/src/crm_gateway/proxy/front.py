@@ -6,18 +6,19 @@ gateway doesn't rely on there being one.
 
 import asyncio
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from crm_gateway.proxy.domain.headers import MOST_HEADER_BYTES
 from crm_gateway.proxy.exchange import new_request_id
 from crm_gateway.proxy.refusals import CONTENT_TYPE, Refusal
+from crm_shared.runtime.http_protocol import Protocol
 
 # What our own check lets pass, and the request line, are always below it; above it nobody reads on.
 _MOST_HEAD_BYTES = 2 * MOST_HEADER_BYTES
 _LINGER_S = 2.0
 
 
-class Front(HttpToolsProtocol):
+class Front(Protocol):
     """One connection of a client."""
 
     head_within_s = 10.0

@@ -1,0 +1,133 @@
+"""uvicorn's HTTP protocol with answers that leave whole: head and first piece of the body in one write.
+
+Each write is a packet, a system call and a reader woken up; two for each answer cost more than making many an answer.
+A head is also looked through once, not each name and value by a pattern of its own.
+"""
+
+import asyncio
+from typing import Any, cast
+from urllib.parse import unquote
+
+from httptools import parse_url
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+_BODYLESS = frozenset({204, 304})
+
+
+class Cycle(RequestResponseCycle):
+    """One request and its answer."""
+
+    _head = b""
+    """What waits for the body's first piece, until this turn of the event loop is over."""
+
+    async def send(self, message: Any) -> None:
+        """Takes the next part of the answer."""
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        due = "http.response.body" if self.response_started else "http.response.start"
+        if self.response_complete or message["type"] != due:
+            raise RuntimeError(f"{message['type']} is out of turn")
+        if self.response_started:
+            self._pass(message.get("body", b""), more=message.get("more_body", False))
+            return
+        self._head = self._joined(message["status"], [*self.default_headers, *message.get("headers", ())])
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        asyncio.get_running_loop().call_soon(self._flush)
+
+    def _joined(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
+        lines = [STATUS_LINE[status]]
+        closes = False
+        for name, value in headers:
+            lines.append(b"%b: %b\r\n" % (name, value))
+            match name.lower():
+                case b"content-length":
+                    self.expected_content_length = int(value)
+                    self.chunked_encoding = False
+                case b"transfer-encoding":
+                    self.chunked_encoding = value.lower() == b"chunked" or None
+                case b"connection":
+                    closes = b"close" in value.lower()
+                case _:
+                    pass
+        self.keep_alive = self.keep_alive and not closes
+        if not self.keep_alive and not closes:
+            lines.append(b"connection: close\r\n")
+        if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in _BODYLESS:
+            self.chunked_encoding = True
+            lines.append(b"transfer-encoding: chunked\r\n")
+        head = b"".join(lines)
+        # One line each: a line's end within a value would begin a header, or an answer, of somebody else's making.
+        if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines) or b"\0" in head:
+            raise RuntimeError("a header of the answer holds the end of a line")
+        return head + b"\r\n"
+
+    def _pass(self, body: bytes, *, more: bool) -> None:
+        if self.scope["method"] == "HEAD":
+            self.expected_content_length = 0
+            body = b""
+        elif self.chunked_encoding:
+            body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            body += b"" if more else b"0\r\n\r\n"
+        else:
+            self.expected_content_length -= len(body)
+            if self.expected_content_length < 0 or (self.expected_content_length and not more):
+                raise RuntimeError("the answer's body isn't as long as its head said")
+        self._write(body)
+        if more:
+            return
+        self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+
+    def _write(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        if head or data:
+            self.transport.write(head + data)
+
+    def _flush(self) -> None:
+        if self._head and not self.disconnected and not self.transport.is_closing():
+            self._write(b"")
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection; without WebSockets and without a cap of connections, which nobody here switches on."""
+
+    parser: Any
+    scope: Any
+    cycle: Any
+
+    def on_headers_complete(self) -> None:
+        """A head is whole: its request begins, or waits for those before it."""
+        parser, scope = self.parser, self.scope
+        version, url = parser.get_http_version(), parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope["method"] = parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = url.path
+        scope["query_string"] = url.query or b""
+        app = cast("Any", self.config.loaded_app)  # pyright: ignore[reportUnknownMemberType]
+        before = self.cycle
+        self.cycle = Cycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, app))
