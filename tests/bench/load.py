@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from typing import cast
 
 import httptools
@@ -52,10 +53,15 @@ async def apply(
     Raises:
         ConnectionError: the server closed a connection amid a request.
     """
+    ports = [port] if isinstance(port, int) else [*port]
     loop = asyncio.get_running_loop()
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        ports = [port] if isinstance(port, int) else [*port]
-        return await loop.run_in_executor(pool, _apply, ports, requests, connections, seconds)
+    return await loop.run_in_executor(_generator(), _apply, ports, requests, connections, seconds)
+
+
+@cache
+def _generator() -> ProcessPoolExecutor:
+    """The processes that windows come from, one for each of those at a time: starting one outlasts a short window."""
+    return ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("spawn"))
 
 
 def _apply(ports: list[int], requests: Sequence[bytes], connections: int, seconds: float) -> Window:
