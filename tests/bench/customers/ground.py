@@ -1,7 +1,8 @@
 """What is measured on: one server, two sizes of customer database, the suite before each, and the reference."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -82,34 +83,23 @@ async def prepared(run: Run, few: int, many: int, *, processes: int) -> AsyncGen
                 crowds[name] = Crowd(tenant, await some_ids(postgres.url(name), tenant, 2_000), _SECRET)
         with run.steps.step("processes"):
             role = Roles.of(CUSTOMER.name).app
-            suites = {
-                name: await stack.enter_async_context(
-                    suite(
-                        postgres.url(name, role=role),
-                        gateway_url,
-                        signer,
-                        secret=_SECRET,
-                        folder=run.folder,
-                        processes=processes,
-                    )
-                )
-                for name in crowds
-            }
+
+            def before(name: str) -> AbstractAsyncContextManager[Suite]:
+                url = postgres.url(name, role=role)
+                return suite(url, gateway_url, signer, secret=_SECRET, folder=run.folder, processes=processes)
+
             of_reference = {"DATABASE_URL": postgres.url("few"), "TENANT": str(tenant)}
-            reference = await stack.enter_async_context(
-                running(
-                    "reference",
-                    ["tests.bench.customers.reference"],
-                    [of_reference] * processes,
-                    ready="/",
-                    log=run.folder / "reference.log",
-                )
-            )
+            program, log = ["tests.bench.customers.reference"], run.folder / "reference.log"
+            bare = running("reference", program, [of_reference] * processes, ready="/", log=log)
+            async with asyncio.TaskGroup() as starting:  # one start alone leaves the other processors idle
+                suites = {name: starting.create_task(stack.enter_async_context(before(name))) for name in crowds}
+                started = starting.create_task(stack.enter_async_context(bare))
+            reference = started.result()
         server = Group("PostgreSQL", (), (_pid(postgres),))
         yield Ground(
-            _through(suites["few"], crowds["few"], key, server),
-            _through(suites["many"], crowds["many"], key, server),
-            _alone(suites["few"], crowds["few"], signer, server),
+            _through(suites["few"].result(), crowds["few"], key, server),
+            _through(suites["many"].result(), crowds["many"], key, server),
+            _alone(suites["few"].result(), crowds["few"], signer, server),
             Target("reference", reference, crowds["few"], dict, (reference, server)),
         )
 

@@ -24,7 +24,7 @@ class Size:
 
 
 _FULL = Size(100_000, 1_000_000, seconds=1.5, rounds=5, processes=2)  # two, as the peers were measured
-_SHORT = Size(500, 1_000, seconds=0.3, rounds=1, processes=1)
+_SHORT = Size(500, 1_000, seconds=0.1, rounds=1, processes=1)
 
 
 async def measure(run: Run) -> list[Figure]:
