@@ -24,7 +24,7 @@ from crm_shared.testing.cluster import Cluster
 from crm_shared.testing.kit import ServiceKit
 from crm_shared.testing.probe.app import SERVICE, NoteWritten
 
-from .checker import Outcome, examine, longest_lag_s, recovering
+from .checker import Outcome, at_rest, examine, longest_lag_s, recovering
 from .load import load, percentile
 from .stage import Stage, crash
 
@@ -88,8 +88,7 @@ async def long_transactions(stage: Stage) -> Outcome:
         since = (await line.ask(0, "SELECT clock_timestamp() AS now"))[0]["now"]
         async with load(played):
             await asyncio.sleep(stage.scale.load_s)
-        async with recovering(line):
-            pass
+        await at_rest(line)
         lag_s = await longest_lag_s(line, since=since)
         await consumer.stop()
         await relay.stop()
