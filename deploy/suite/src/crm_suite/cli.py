@@ -20,7 +20,7 @@ app.add_typer(events, name="events")
 
 @app.command()
 def up(*, quiet: Annotated[bool, typer.Option(help="No table at the end of the start.")] = False) -> None:
-    """Run the whole suite in this process until Ctrl-C. PORT, HOST and CRM_HOME change where; data is kept."""
+    """Run the whole suite on this machine until Ctrl-C. PORT, HOST and CRM_HOME change where; data is kept."""
     from crm_suite.allinone.up import CannotStart, Wish  # noqa: PLC0415
     from crm_suite.allinone.up import up as run  # noqa: PLC0415
 
