@@ -1,12 +1,15 @@
 """Sets the workspace up on a machine that has Python and nothing else; `make` calls it before everything it does.
 
 Standard library only. What is up to date is left alone, so that the second call costs a few milliseconds: a stamp in
-the virtual environment keeps the hash of every requirements file and of the seven distributions as installed.
+the virtual environment keeps the hash of every requirements file, of Node's lock, and of the seven distributions as
+installed.
 """
 
 import argparse
 import hashlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -26,6 +29,7 @@ DISTRIBUTIONS = (
     "deploy/suite",
 )
 OLDEST = (3, 11)
+NODE = ROOT / "deploy" / "node"
 
 
 def main() -> int:
@@ -43,6 +47,7 @@ def main() -> int:
     install("packages", "requirements.txt")
     if wanted.dev:
         install("development packages", "requirements-dev.txt")
+        install_node_tools()
     if wanted.demo:
         install("purchase data of the demo", "requirements-demo.txt", "--no-deps")
     install_ours()
@@ -71,6 +76,22 @@ def install(what: str, file: str, *options: str) -> None:
         stamp(file, digest)
 
 
+def install_node_tools() -> None:
+    """What checks contracts and the TypeScript client; the suite itself runs without Node."""
+    digest = hashlib.sha256((NODE / "package-lock.json").read_bytes()).hexdigest()
+    if stamps().get("node") == digest and (NODE / "node_modules").is_dir():
+        return
+    npm = shutil.which("npm")
+    if npm is None:
+        missing = "Node isn't here, which lints contracts and compiles the TypeScript client; install Node 20 or newer."
+        if os.environ.get("CI"):
+            sys.exit(missing)
+        print(f"  {missing}")
+        return
+    run("tools that run on Node", [npm, "ci", "--silent"], NODE)
+    stamp("node", digest)
+
+
 def install_ours() -> None:
     definitions = b"".join((ROOT / folder / "pyproject.toml").read_bytes() for folder in DISTRIBUTIONS)
     digest = hashlib.sha256(definitions + str(ROOT).encode()).hexdigest()
@@ -82,11 +103,14 @@ def install_ours() -> None:
 
 
 def pip(what: str, *arguments: str) -> None:
+    run(what, [str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments], ROOT)
+
+
+def run(what: str, command: list[str], folder: Path) -> None:
     started = time.monotonic()
     say(what)
-    command = [str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
-    if subprocess.run(command, cwd=ROOT, check=False).returncode:
-        sys.exit(f"\nInstalling {what} failed; pip's own words are above.")
+    if subprocess.run(command, cwd=folder, check=False).returncode:
+        sys.exit(f"\nInstalling {what} failed; the installer's own words are above.")
     done(started)
 
 

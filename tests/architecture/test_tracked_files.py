@@ -1,5 +1,6 @@
 """Nothing of one machine is in the repository: no registry's address, no path of a home directory, no secrets."""
 
+import json
 import re
 from pathlib import Path
 
@@ -44,6 +45,14 @@ def test_requirements_are_pinned_hashed_and_without_address(tracked_files: list[
     for path, text in locks:
         lines = [line for line in text.splitlines() if line and not line.startswith("    --hash=sha256:")]
         assert [line for line in lines if "==" not in line or "://" in line] == [], path
+
+
+def test_nodes_lock_pins_and_hashes_every_package_without_an_address() -> None:
+    lock = json.loads((ROOT / "deploy" / "node" / "package-lock.json").read_text())
+    packages = {name: package for name, package in lock["packages"].items() if name}
+    assert packages
+    assert [name for name, package in packages.items() if "resolved" in package] == []
+    assert [name for name, package in packages.items() if not {"version", "integrity"} <= package.keys()] == []
 
 
 def test_no_large_file_is_tracked(tracked_files: list[Path]) -> None:
