@@ -1,5 +1,7 @@
 """What became of each item of a bulk request."""
 
+from pydantic import Field
+
 from crm_shared.errors import CrmError
 from crm_shared.fields import Read
 from crm_shared.http.problems import ProblemField, status_of
@@ -11,8 +13,8 @@ class ItemProblem(Read):
     """Why an item was refused."""
 
     status: int
-    code: str
-    detail: str
+    code: str = Field(examples=["invalid_request"])
+    detail: str = Field(examples=["The request is not valid: mend /given_name."])
     errors: list[ProblemField]
 
     @classmethod

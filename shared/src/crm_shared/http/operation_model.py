@@ -2,6 +2,8 @@
 
 from typing import Annotated, Any
 
+from pydantic import Field
+
 from crm_shared.db.operations import Operation, State
 from crm_shared.fields import Instant, Read, extensible
 from crm_shared.ids import public_id
@@ -10,15 +12,15 @@ from crm_shared.ids import public_id
 class OperationProblem(Read):
     """Why an operation failed."""
 
-    code: str
-    detail: str
+    code: str = Field(examples=["file_unreadable"])
+    detail: str = Field(examples=["Row 17 is no JSON."])
 
 
 class OperationRead(Read):
     """A long job: where it stands, how far it is, and what came of it."""
 
-    id: str
-    kind: str
+    id: str = Field(examples=["opcus_064gkndciprknf6emc10j6k0as"])
+    kind: str = Field(examples=["customer.import"])
     state: Annotated[str, extensible(State)]
     done: int
     total: int | None

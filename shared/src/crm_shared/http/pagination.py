@@ -36,7 +36,9 @@ class Page(Read):
     """One page of a list; subclasses say of what: `items: list[TicketRead]`."""
 
     items: list[Any]
-    next_cursor: str | None
+    next_cursor: str | None = Field(
+        examples=["bGlnaHRob3VzZVtbInYiLDQyXV0"], description="`cursor` of the page after this one; null at the end."
+    )
 
 
 class Cursors:

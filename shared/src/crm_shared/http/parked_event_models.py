@@ -25,10 +25,10 @@ class ParkedKeyRead(Read):
     It is tried again by itself at `next_try_at`, later each time; an outgoing one every quarter of a minute.
     """
 
-    key: str
+    key: str = Field(examples=["01890a5d-ac96-774b-bcce-b302099a8057:01890a5d-ac96-774b-bcce-b302099a8057"])
     direction: Annotated[str, extensible(Direction)]
-    reason: str
-    error: str | None
+    reason: str = Field(examples=["handler failed"])
+    error: str | None = Field(examples=["NotFound: There is no product with this id."])
     attempts: int | None
     epoch: int
     sequence: int
@@ -60,15 +60,15 @@ class ParkedMessageRead(Read):
     """One waiting message. `content` is its text, or null where it is none; `content_base64` is always all of it."""
 
     event_id: UUID
-    type: str
+    type: str = Field(examples=["crm.customer.registered.v1"])
     epoch: int
     sequence: int
-    topic: str
+    topic: str = Field(examples=["crm.customer"])
     partition: int | None
     offset: int | None
     arrived_at: Instant
-    content: str | None
-    content_base64: str
+    content: str | None = Field(examples=['{"specversion":"1.0",…}'])
+    content_base64: str = Field(examples=["eyJzcGVjdmVyc2lvbiI6IjEuMCJ9"])
 
     @classmethod
     def of(cls, message: WaitingMessage) -> "ParkedMessageRead":
@@ -94,12 +94,12 @@ class ParkedActRead(Read):
     """What somebody did to a key: `epoch` and `sequence` tell how far a skip took it."""
 
     id: UUID
-    key: str
-    action: str
+    key: str = Field(examples=["01890a5d-ac96-774b-bcce-b302099a8057:01890a5d-ac96-774b-bcce-b302099a8057"])
+    action: str = Field(examples=["skip"])
     epoch: int
     sequence: int
-    actor: str
-    reason: str
+    actor: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
+    reason: str = Field(examples=["The order had been entered by hand."])
     at: Instant
 
     @classmethod
@@ -126,13 +126,13 @@ Reason = Annotated[str, Field(min_length=3, max_length=500, pattern=r"\S")]
 class ParkedRetry(Strict):
     """Why it should work now."""
 
-    reason: Reason = "retry"
+    reason: Reason = Field(default="retry", examples=["The product exists now."])
 
 
 class ParkedSkip(Strict):
     """Why what is given up may be given up; nobody can bring it back."""
 
-    reason: Reason
+    reason: Reason = Field(examples=["The order had been entered by hand."])
 
 
 class ParkedActFilter(PageQuery):

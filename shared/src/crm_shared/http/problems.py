@@ -59,9 +59,12 @@ class ProblemField(BaseModel):
 
     model_config = ConfigDict(title="ProblemField")
 
-    pointer: str = Field(description="JSON pointer into the body, or `query:name`, `path:name`, `header:name`.")
-    code: str = Field(description="Stable, for programs.")
-    message: str = Field(description="How to mend it, for people.")
+    pointer: str = Field(
+        description="JSON pointer into the body, or `query:name`, `path:name`, `header:name`.",
+        examples=["/lines/0/sku"],
+    )
+    code: str = Field(description="Stable, for programs.", examples=["missing"])
+    message: str = Field(description="How to mend it, for people.", examples=["Field required"])
 
 
 class Problem(BaseModel):

@@ -27,14 +27,14 @@ class AudienceRead(Read):
     id: AudienceId
     segment_id: SegmentId
     channel: Annotated[str, extensible(Channel)]
-    purpose: str
+    purpose: str = Field(examples=["marketing"])
     status: Annotated[str, extensible(AudienceStatus)]
     segment_version: int | None
     expected: int | None
     seen: int | None
     included: int | None
     excluded: dict[str, int] | None
-    created_by: str
+    created_by: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
     created_at: Instant
     ready_at: Instant | None
     version: int

@@ -28,7 +28,7 @@ Seconds = Annotated[int, Field(ge=60, le=90 * 86_400)]
 class VariantWrite(Strict):
     """One wording to compare; without a version the newest approved one is pinned when it goes to review."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = "A"
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = Field(default="A", examples=["a"])
     template_id: TemplateId
     template_version: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     weight: Annotated[int, Field(ge=1, le=1_000)] = 1
@@ -44,7 +44,7 @@ class RuleWrite(Strict):
     click: Wants = Wants.NOTHING
     reply: Wants = Wants.LEAD
     coupon: Wants = Wants.LEAD
-    call: Wants = Wants.LEAD
+    call: Wants = Field(default=Wants.LEAD, examples=["task"])
 
     def to_domain(self) -> ResponseRule:
         """As the rules read it."""
@@ -57,13 +57,13 @@ Variants = Annotated[list[VariantWrite], Field(min_length=1, max_length=10)]
 class CampaignCreate(Strict):
     """A plan: whom to write to, what, how fast, and what responses become."""
 
-    name: Name
+    name: Name = Field(examples=["Spring offer"])
     purpose: Purpose = "marketing"
     channel: Channel = Channel.EMAIL
     segment_id: SegmentId
     variants: Variants
     variables: dict[str, Any] = Field(default_factory=dict[str, Any])
-    hold_out_percent: Percent = 0
+    hold_out_percent: Percent = Field(default=0, examples=[10])
     per_minute: PerMinute | None = None
     expires_after_s: Seconds = 3 * 86_400
     coupons: bool = False
@@ -92,7 +92,7 @@ class CampaignCreate(Strict):
 class CampaignUpdate(Strict):
     """What of a draft changes."""
 
-    name: Name | None = None
+    name: Name | None = Field(default=None, examples=["Spring offer 2026"])
     purpose: Purpose | None = None
     segment_id: SegmentId | None = None
     variants: Variants | None = None
@@ -120,19 +120,21 @@ class CampaignUpdate(Strict):
 class CampaignSchedule(Strict):
     """When it begins; without a time, now."""
 
-    start_at: Instant | None = None
+    start_at: Instant | None = Field(default=None, examples=["2026-04-01T08:00:00Z"])
 
 
 class CampaignReject(Strict):
     """Why the author must think again."""
 
-    note: Annotated[str, Field(min_length=1, max_length=1_000)]
+    note: Annotated[str, Field(min_length=1, max_length=1_000)] = Field(
+        examples=["The price in the second paragraph is last year's."]
+    )
 
 
 class VariantRead(Read):
     """One wording that is compared."""
 
-    name: str
+    name: str = Field(examples=["a"])
     template_id: TemplateId
     template_version: int | None
     weight: int
@@ -151,8 +153,8 @@ class CampaignRead(Read):
     """A campaign; `targeted` is known once its audience is ready."""
 
     id: CampaignId
-    name: str
-    purpose: str
+    name: str = Field(examples=["Spring offer"])
+    purpose: str = Field(examples=["marketing"])
     channel: Annotated[str, extensible(Channel)]
     segment_id: SegmentId
     variants: list[VariantRead]
@@ -164,9 +166,9 @@ class CampaignRead(Read):
     response_rule: CampaignRuleRead
     fixed_cost: MoneyField
     status: Annotated[str, extensible(CampaignStatus)]
-    author: str
-    approver: str | None
-    review_note: str | None
+    author: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
+    approver: str | None = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
+    review_note: str | None = Field(examples=[None])
     audience_id: AudienceId | None
     targeted: int | None
     start_at: Instant | None

@@ -50,7 +50,7 @@ class PolicyWrite(Strict):
     """The whole policy: it replaces the one before."""
 
     caps: Annotated[list[CapWrite], Field(max_length=50)]
-    quiet_hours: dict[Channel, QuietHoursWrite]
+    quiet_hours: dict[Channel, QuietHoursWrite] = Field(examples=[{"email": {"start": "21:00", "end": "08:00"}}])
     consent_free: Annotated[list[Purpose], Field(max_length=50)]
     urgent: Annotated[list[Purpose], Field(max_length=50)]
     time_zone: Annotated[str, Field(max_length=64, examples=["Europe/Berlin"])]
@@ -73,8 +73,8 @@ class CapRead(Read):
 
     limit: int
     window: Annotated[str, extensible(Window)]
-    channel: str | None
-    purposes: list[str]
+    channel: str | None = Field(examples=["email"])
+    purposes: list[str] = Field(examples=[["marketing"]])
 
 
 class QuietHoursRead(Read):
@@ -89,10 +89,10 @@ class PolicyRead(Read):
 
     caps: list[CapRead]
     quiet_hours: dict[str, QuietHoursRead]
-    consent_free: list[str]
-    urgent: list[str]
-    time_zone: str
-    retry_unknown: list[str]
+    consent_free: list[str] = Field(examples=[["transactional"]])
+    urgent: list[str] = Field(examples=[["transactional"]])
+    time_zone: str = Field(examples=["Europe/Berlin"])
+    retry_unknown: list[str] = Field(examples=[["transactional"]])
     version: int
 
     @classmethod
@@ -120,9 +120,11 @@ class SuppressionCreate(Strict):
 
     channel: Channel
     customer_id: CustomerId | None = None
-    address: Annotated[str, Field(min_length=3, max_length=254)] | None = None
+    address: Annotated[str, Field(min_length=3, max_length=254)] | None = Field(
+        default=None, examples=["ada@example.org"]
+    )
     purpose: Purpose | None = None
-    note: Text | None = None
+    note: Text | None = Field(default=None, examples=["asked by phone"])
     expires_at: Instant | None = None
 
     def silence(self) -> Silence:
@@ -141,7 +143,7 @@ class SuppressionCreate(Strict):
 class SuppressionRelease(Strict):
     """Why somebody may be written to again."""
 
-    reason: Text
+    reason: Text = Field(examples=["Asked for the newsletter again"])
 
 
 class SuppressionRead(Read):
@@ -150,17 +152,17 @@ class SuppressionRead(Read):
     id: SuppressionId
     channel: Annotated[str, extensible(Channel)]
     customer_id: CustomerId | None
-    address: str | None
-    purpose: str | None
+    address: str | None = Field(examples=["ada@example.org"])
+    purpose: str | None = Field(examples=[None])
     reason: Annotated[str, extensible(SuppressionReason)]
-    note: str | None
+    note: str | None = Field(examples=["asked by phone"])
     message_id: MessageId | None
-    created_by: str
+    created_by: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
     created_at: Instant
     expires_at: Instant | None
     released_at: Instant | None
-    released_by: str | None
-    release_reason: str | None
+    released_by: str | None = Field(examples=[None])
+    release_reason: str | None = Field(examples=[None])
     version: int
 
     @classmethod

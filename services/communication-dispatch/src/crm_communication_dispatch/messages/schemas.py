@@ -28,7 +28,7 @@ class MessageSend(Strict):
     channel: Channel = Channel.EMAIL
     purpose: Purpose | None = None
     language: Language | None = None
-    variables: dict[str, Any] = Field(default_factory=dict[str, Any])
+    variables: dict[str, Any] = Field(default_factory=dict[str, Any], examples=[{}])
     expires_at: Instant | None = None
 
     def order(self) -> Order:
@@ -48,8 +48,8 @@ class MessageSend(Strict):
 class TestSend(Strict):
     """Where to show a version to its author."""
 
-    address: Annotated[str, Field(min_length=3, max_length=254)]
-    language: Language | None = None
+    address: Annotated[str, Field(min_length=3, max_length=254)] = Field(examples=["grace@example.org"])
+    language: Language | None = Field(default=None, examples=["en"])
     variables: dict[str, Any] = Field(default_factory=dict[str, Any])
 
     def order(self) -> TestOrder:
@@ -76,23 +76,23 @@ class MessageRead(Read):
     id: MessageId
     customer_id: CustomerId | None
     channel: Annotated[str, extensible(Channel)]
-    purpose: str
+    purpose: str = Field(examples=["marketing"])
     campaign_id: CampaignId | None
-    step: str
-    variant: str | None
+    step: str = Field(examples=[""])
+    variant: str | None = Field(examples=["a"])
     template_id: TemplateId
     template_version: int
-    language: str | None
-    address: str | None
-    subject: str | None
+    language: str | None = Field(examples=["en"])
+    address: str | None = Field(examples=["ada@example.org"])
+    subject: str | None = Field(examples=["Our offer for you, Ada"])
     status: Annotated[str, extensible(Status)]
-    reason: str | None
+    reason: str | None = Field(examples=[None])
     due_at: Instant | None
     expires_at: Instant | None
     attempts: int
-    coupon: str | None
+    coupon: str | None = Field(examples=["SPRING-7Q2K"])
     cost: MoneyField
-    created_by: str
+    created_by: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
     planned_at: Instant
     sent_at: Instant | None
     ended_at: Instant | None
@@ -134,8 +134,8 @@ class AttemptRead(Read):
     outcome: Annotated[str, extensible(Outcome)]
     fault: Annotated[str, extensible(Fault)]
     code: int | None
-    enhanced: str | None
-    text: str | None
+    enhanced: str | None = Field(examples=["2.0.0"])
+    text: str | None = Field(examples=["250 2.0.0 accepted"])
 
     @classmethod
     def of(cls, found: Attempt) -> "AttemptRead":
@@ -149,8 +149,8 @@ class ReceiptRead(Read):
 
     kind: Annotated[str, extensible(ReceiptKind)]
     applied: bool
-    enhanced: str | None
-    detail: str | None
+    enhanced: str | None = Field(examples=[None])
+    detail: str | None = Field(examples=[None])
     received_at: Instant
 
     @classmethod
@@ -163,7 +163,7 @@ class ReceiptRead(Read):
 class CheckRead(Read):
     """One rule that was asked, whether it let the message pass, and what it saw."""
 
-    rule: str
+    rule: str = Field(examples=["latest_effective"])
     passed: bool
     detail: dict[str, Any]
 
@@ -172,8 +172,8 @@ class ExplanationRead(Read):
     """Why a message was sent, waits, or wasn't sent."""
 
     message: MessageRead
-    ruling: str | None
-    reason: str | None
+    ruling: str | None = Field(examples=["send"])
+    reason: str | None = Field(examples=["allowed"])
     decided_at: Instant | None
     consent_id: ConsentId | None
     checks: list[CheckRead]
@@ -201,17 +201,17 @@ class CapUse(Read):
 
     limit: int
     window: Annotated[str, extensible(Window)]
-    channel: str | None
-    purposes: list[str]
+    channel: str | None = Field(examples=["email"])
+    purposes: list[str] = Field(examples=[["marketing"]])
     used: int
 
 
 class QuietRead(Read):
     """Quiet hours of a channel where the customer lives; `until` while they last."""
 
-    channel: str
-    start: str
-    end: str
+    channel: str = Field(examples=["email"])
+    start: str = Field(examples=["21:00"])
+    end: str = Field(examples=["08:00"])
     until: Instant | None
 
 
@@ -219,8 +219,8 @@ class SilenceRead(Read):
     """A suppression that holds."""
 
     id: SuppressionId
-    channel: str
-    purpose: str | None
+    channel: str = Field(examples=["email"])
+    purpose: str | None = Field(examples=["marketing"])
     reason: Annotated[str, extensible(SuppressionReason)]
 
 
@@ -228,7 +228,7 @@ class PressureRead(Read):
     """How much a customer got today, this week and this month where the customer lives."""
 
     customer_id: CustomerId
-    time_zone: str
+    time_zone: str = Field(examples=["Europe/Berlin"])
     day: int
     week: int
     month: int

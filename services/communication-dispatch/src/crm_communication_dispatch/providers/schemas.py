@@ -20,13 +20,13 @@ Rate = Annotated[int, Field(ge=0, le=1_000_000)]
 class ProviderCreate(Strict):
     """How a tenant sends e-mail: as whom, through which relay, at what cost and rate."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[str, Field(min_length=1, max_length=200)] = Field(examples=["Company mail"])
     enabled: bool = True
-    host: Host | None = None
-    port: Port | None = None
+    host: Host | None = Field(default=None, examples=["mail.example.com"])
+    port: Port | None = Field(default=None, examples=[587])
     security: Security = Security.STARTTLS
     from_name: Annotated[str, Field(max_length=200)] | None = None
-    from_address: Annotated[str, Field(max_length=254)] | None = None
+    from_address: Annotated[str, Field(max_length=254)] | None = Field(default=None, examples=["news@example.com"])
     connections: Connections = 10
     rate_per_s: Rate = 0
     cost: MoneyField = Field(default_factory=lambda: Money.of("0.0004", "EUR"))
@@ -47,7 +47,7 @@ class ProviderUpdate(Strict):
     from_name: Annotated[str, Field(max_length=200)] | None = None
     from_address: Annotated[str, Field(max_length=254)] | None = None
     connections: Connections | None = None
-    rate_per_s: Rate | None = None
+    rate_per_s: Rate | None = Field(default=None, examples=[20])
     cost: MoneyField | None = None
 
     def fields(self) -> dict[str, Any]:
@@ -63,13 +63,13 @@ class ProviderRead(Read):
 
     id: ProviderId
     channel: Annotated[str, extensible(Channel)]
-    name: str
+    name: str = Field(examples=["Company mail"])
     enabled: bool
-    host: str | None
+    host: str | None = Field(examples=["mail.example.com"])
     port: int | None
     security: Annotated[str, extensible(Security)]
-    from_name: str | None
-    from_address: str | None
+    from_name: str | None = Field(examples=["Analytical Engines"])
+    from_address: str | None = Field(examples=["news@example.com"])
     connections: int
     rate_per_s: int
     cost: MoneyField

@@ -24,7 +24,7 @@ class ResponseCreate(Strict):
     """An answer that came by coupon code or by a call."""
 
     kind: Literal[ResponseKind.COUPON, ResponseKind.CALL]
-    code: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    code: Annotated[str, Field(min_length=1, max_length=40)] | None = Field(default=None, examples=["SPRING-7Q2K"])
     customer_id: CustomerId | None = None
     campaign_id: CampaignId | None = None
     buying_window: BuyingWindow | None = None
@@ -44,7 +44,7 @@ class ResponseRead(Read):
     message_id: MessageId | None
     kind: Annotated[str, extensible(ResponseKind)]
     buying_window: Annotated[str, extensible(BuyingWindow)] | None
-    text: str | None
+    text: str | None = Field(examples=["Please call me tomorrow."])
     wants: Annotated[str, extensible(Wants)]
     captured_at: Instant
 
@@ -75,9 +75,9 @@ class InboundMailRead(Read):
     kind: Annotated[str, extensible(MailKind)]
     message_id: MessageId | None
     customer_id: CustomerId | None
-    sender: str | None
-    subject: str | None
-    text: str | None
+    sender: str | None = Field(examples=["ada@example.org"])
+    subject: str | None = Field(examples=["Re: Our offer for you"])
+    text: str | None = Field(examples=["Please call me tomorrow."])
     detail: dict[str, Any]
     received_at: Instant
 
@@ -90,7 +90,7 @@ class InboundMailRead(Read):
 class VariantReport(Read):
     """How one wording fared."""
 
-    name: str
+    name: str = Field(examples=["a"])
     targeted: int
     sent: int
     states: dict[str, int]
@@ -101,7 +101,7 @@ class CampaignReport(Read):
     """What a campaign came to so far; `complete` means that the end states sum to `targeted`."""
 
     campaign_id: CampaignId
-    name: str
+    name: str = Field(examples=["Spring offer"])
     status: Annotated[str, extensible(CampaignStatus)]
     audience: AudienceRead | None
     targeted: int | None

@@ -48,15 +48,17 @@ class VariableDeclaration(FieldDeclaration):
 class EmailVariant(Strict):
     """An e-mail in one language; `html` may be left out."""
 
-    subject: Annotated[str, Field(min_length=1, max_length=998)]
-    text: Annotated[Source, Field(min_length=1)]
+    subject: Annotated[str, Field(min_length=1, max_length=998)] = Field(
+        examples=["Our offer for you, {{ customer.given_name }}"]
+    )
+    text: Annotated[Source, Field(min_length=1)] = Field(examples=["Dear {{ customer.display_name }},\n…\n"])
     html: Source | None = None
 
 
 class SmsVariant(Strict):
     """A text message in one language."""
 
-    text: Annotated[str, Field(min_length=1, max_length=2_000)]
+    text: Annotated[str, Field(min_length=1, max_length=2_000)] = Field(examples=["Our offer: {{ offer_price }}"])
 
 
 class TemplateContent(Strict):
@@ -69,9 +71,20 @@ class TemplateContent(Strict):
 class WordingWrite(Strict):
     """A wording: the first of `languages` is the last resort for customers who speak none of them."""
 
-    languages: Annotated[list[Language], Field(min_length=1, max_length=50)]
+    languages: Annotated[list[Language], Field(min_length=1, max_length=50)] = Field(examples=[["en"]])
     variables: list[VariableDeclaration] = Field(default_factory=list[VariableDeclaration], max_length=100)
-    content: TemplateContent
+    content: TemplateContent = Field(
+        examples=[
+            {
+                "email": {
+                    "en": {
+                        "subject": "An offer for you, {{ customer.given_name }}",
+                        "text": "Dear {{ customer.display_name }},\n…\n",
+                    }
+                }
+            }
+        ]
+    )
 
     def wording(self) -> Wording:
         """As the command takes it."""
@@ -83,14 +96,14 @@ class WordingWrite(Strict):
 class TemplateCreate(WordingWrite):
     """A new template with its first draft."""
 
-    name: Name
+    name: Name = Field(examples=["Spring letter"])
     purpose: Purpose
 
 
 class TemplateUpdate(Strict):
     """What of a template changes; wordings have versions of their own."""
 
-    name: Name | None = None
+    name: Name | None = Field(default=None, examples=["Spring letter 2026"])
     purpose: Purpose | None = None
 
 
@@ -98,8 +111,8 @@ class TemplateRead(Read):
     """A template; `approved_number` is the version that is sent."""
 
     id: TemplateId
-    name: str
-    purpose: str
+    name: str = Field(examples=["Spring letter"])
+    purpose: str = Field(examples=["marketing"])
     approved_number: int | None
     latest_number: int
     version: int
@@ -131,13 +144,13 @@ class VersionRead(Read):
     template_id: TemplateId
     number: int
     status: Annotated[str, extensible(VersionStatus)]
-    languages: list[str]
+    languages: list[str] = Field(examples=[["en"]])
     variables: list[dict[str, Any]]
     content: dict[str, dict[str, dict[str, str | None]]]
-    content_hash: str
-    created_by: str
+    content_hash: str = Field(examples=["9f2c1e7a5b40"])
+    created_by: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
     created_at: Instant
-    approved_by: str | None
+    approved_by: str | None = Field(examples=[None])
     approved_at: Instant | None
     version: int
 
@@ -183,7 +196,7 @@ class PreviewAsk(Strict):
 
     channel: Channel = Channel.EMAIL
     customer_id: CustomerId | None = None
-    language: Language | None = None
+    language: Language | None = Field(default=None, examples=["en"])
     variables: dict[str, Any] = Field(default_factory=dict[str, Any])
 
     def order(self) -> PreviewOrder:
@@ -195,10 +208,10 @@ class TemplatePreviewRead(Read):
     """What that customer would read."""
 
     channel: Annotated[str, extensible(Channel)]
-    language: str
-    subject: str | None
-    text: str
-    html: str | None
+    language: str = Field(examples=["en"])
+    subject: str | None = Field(examples=["Our offer for you, Ada"])
+    text: str = Field(examples=["Dear Ada Lovelace,\n…\n"])
+    html: str | None = Field(examples=[None])
 
     @classmethod
     def of(cls, found: Preview) -> "TemplatePreviewRead":

@@ -21,10 +21,10 @@ Units = Annotated[int, Field(ge=1, le=FULL)]
 class AgentCreate(Strict):
     """Somebody who is to talk to customers. Skills are levels 1 to 10; a language is a skill named by its code."""
 
-    name: str = Field(min_length=1, max_length=200)
-    email: Email | None = None
+    name: str = Field(min_length=1, max_length=200, examples=["Grace Hopper"])
+    email: Email | None = Field(default=None, examples=["grace@example.org"])
     user_id: UserId | None = None
-    skills: Skills = Field(default_factory=dict[str, int])
+    skills: Skills = Field(default_factory=dict[str, int], examples=[{"de": 5, "pumps": 3}])
     capacity: Units = FULL
 
     def to_domain(self) -> NewAgent:
@@ -34,9 +34,9 @@ class AgentCreate(Strict):
 class AgentUpdate(Strict):
     """What is to change; what is left out stays."""
 
-    name: str = Field("", min_length=1, max_length=200)
+    name: str = Field("", min_length=1, max_length=200, examples=["Grace Hopper"])
     email: Email | None = None
-    skills: Skills = Field(default_factory=dict[str, int])
+    skills: Skills = Field(default_factory=dict[str, int], examples=[{"de": 5, "pumps": 4}])
     capacity: Units = FULL
 
     def changes(self) -> dict[str, Any]:
@@ -49,10 +49,10 @@ class AgentRead(Read):
 
     id: AgentId
     user_id: UserId | None
-    name: str
-    email: str | None
+    name: str = Field(examples=["Grace Hopper"])
+    email: str | None = Field(examples=["grace@example.org"])
     state: Annotated[str, extensible(AgentState)]
-    reason: str | None
+    reason: str | None = Field(examples=[None])
     state_since: Instant
     presence_until: Instant | None
     skills: dict[str, int]
@@ -95,7 +95,7 @@ class AgentFilter(PageQuery):
 class Heartbeat(Strict):
     """A sign of life; without another one within `lease_s` the agent counts as gone."""
 
-    lease_s: int = Field(60, ge=10, le=3_600)
+    lease_s: int = Field(60, ge=10, le=3_600, examples=[60])
 
 
 class PresenceRead(Read):
@@ -109,7 +109,7 @@ class CapacityUpdate(Strict):
 
     voice: Units = FULL
     callback: Units = FULL
-    chat: Units = 20
+    chat: Units = Field(default=20, examples=[34])
     sms: Units = 20
     email: Units = 10
     web_form: Units = 10
@@ -131,16 +131,16 @@ class CapacityRead(Read):
 class SkillWrite(Strict):
     """What a skill is about."""
 
-    kind: str = Field("skill", pattern="^(skill|language|product)$")
-    description: str | None = Field(None, max_length=500)
+    kind: str = Field("skill", pattern="^(skill|language|product)$", examples=["language"])
+    description: str | None = Field(None, max_length=500, examples=["German"])
 
 
 class SkillRead(Read):
     """A skill and how many agents have it."""
 
-    name: str
+    name: str = Field(examples=["de"])
     kind: Annotated[str, Field(json_schema_extra={"x-extensible-enum": ["skill", "language", "product"]})]
-    description: str | None
+    description: str | None = Field(examples=["German"])
     agents: int
 
     @classmethod

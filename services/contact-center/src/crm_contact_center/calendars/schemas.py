@@ -46,10 +46,14 @@ class SpecialDay(Strict):
 class CalendarWrite(Strict):
     """Business hours."""
 
-    name: str = Field(min_length=1, max_length=200)
+    name: str = Field(min_length=1, max_length=200, examples=["Berlin office hours"])
     zone: str = Field(max_length=64, examples=["Europe/Zagreb"])
-    weekly: Weekly
-    special_days: list[SpecialDay] = Field([], max_length=1_000)
+    weekly: Weekly = Field(
+        examples=[
+            {"monday": [{"opens": "08:30", "closes": "17:00"}], "friday": [{"opens": "08:30", "closes": "15:00"}]}
+        ]
+    )
+    special_days: list[SpecialDay] = Field([], max_length=1_000, examples=[[{"day": "2026-12-25"}]])
 
     def to_domain(self) -> Calendar:
         weekly = {number: _windows(getattr(self.weekly, name)) for number, name in enumerate(WEEKDAYS)}
@@ -60,9 +64,9 @@ class CalendarRead(Read):
     """A calendar in its current version."""
 
     id: CalendarId
-    name: str
+    name: str = Field(examples=["Berlin office hours"])
     version: int
-    zone: str
+    zone: str = Field(examples=["Europe/Berlin"])
     weekly: Weekly
     special_days: list[SpecialDay]
     created_at: Instant

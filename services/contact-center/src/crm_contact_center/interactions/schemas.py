@@ -28,7 +28,7 @@ class InteractionUpdate(Strict):
     """Whose conversation it is, or what it is about."""
 
     customer_id: CustomerId | None = None
-    subject: Subject | None = None
+    subject: Subject | None = Field(default=None, examples=["The pump P-200 leaks"])
 
 
 class MessageCreate(Strict):
@@ -36,7 +36,7 @@ class MessageCreate(Strict):
 
     kind: Annotated[str, Field(pattern="^(message|note|key_press|recording)$")] = "message"
     sender: Annotated[str, Field(pattern="^(customer|agent)$")] = "agent"
-    text: Words
+    text: Words = Field(examples=["A technician comes tomorrow morning."])
 
     def body(self) -> dict[str, Any]:
         return {"from": self.sender, "text": self.text}
@@ -45,10 +45,10 @@ class MessageCreate(Strict):
 class DemandCreate(Strict):
     """What the customer showed that they want to buy."""
 
-    text: Annotated[str, Field(min_length=1, max_length=2_000)]
+    text: Annotated[str, Field(min_length=1, max_length=2_000)] = Field(examples=["Needs fifty pumps by summer"])
     buying_window: (
         Annotated[str, Field(pattern="^(now|within_3_months|within_6_months|within_12_months|unknown)$")] | None
-    ) = None
+    ) = Field(default=None, examples=["within_3_months"])
 
 
 class DemandRead(Read):
@@ -63,9 +63,9 @@ class InteractionRead(Read):
     id: InteractionId
     channel: Annotated[str, extensible(InteractionChannel)]
     direction: Annotated[str, extensible(Direction)]
-    from_address: str | None
-    to_address: str | None
-    subject: str | None
+    from_address: str | None = Field(examples=["ada@example.org"])
+    to_address: str | None = Field(examples=["service@example.com"])
+    subject: str | None = Field(examples=["The pump leaks"])
     customer_id: CustomerId | None
     recognised: bool
     state: Annotated[str, extensible(InteractionState)]
@@ -75,7 +75,7 @@ class InteractionRead(Read):
     answered_at: Instant | None
     ended_at: Instant | None
     on_hold: bool
-    disposition: str | None
+    disposition: str | None = Field(examples=["solved"])
     repeat_of: InteractionId | None
     version: int
 
@@ -92,7 +92,7 @@ class LegRead(Read):
     began_at: Instant
     ended_at: Instant | None
     hold_s: int
-    end_reason: str | None
+    end_reason: str | None = Field(examples=["completed"])
 
     @classmethod
     def of(cls, leg: Leg) -> Self:
@@ -109,10 +109,10 @@ class LegRead(Read):
 class ParticipantRead(Read):
     """Somebody in the conversation."""
 
-    role: str
+    role: str = Field(examples=["customer"])
     customer_id: CustomerId | None
     agent_id: AgentId | None
-    address: str | None
+    address: str | None = Field(examples=["ada@example.org"])
     joined_at: Instant
     left_at: Instant | None
 
@@ -150,7 +150,7 @@ class HappeningRead(Read):
     sequence: int
     kind: Annotated[str, extensible(Happening)]
     at: Instant
-    actor: str
+    actor: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
     body: dict[str, Any]
 
     @classmethod

@@ -37,16 +37,16 @@ class QueueStep(Strict):
 class QueueCreate(Strict):
     """Where interactions wait. One point of priority is worth a minute of waiting."""
 
-    name: str = Field(min_length=1, max_length=200)
-    channels: list[InteractionChannel] = Field([], max_length=10)
-    addresses: list[Address] = Field([], max_length=200)
-    requirements: Skills = Field(default_factory=dict[str, int])
+    name: str = Field(min_length=1, max_length=200, examples=["Service"])
+    channels: list[InteractionChannel] = Field([], max_length=10, examples=[["voice", "email"]])
+    addresses: list[Address] = Field([], max_length=200, examples=[["service@example.com"]])
+    requirements: Skills = Field(default_factory=dict[str, int], examples=[{"de": 4}])
     steps: list[QueueStep] = Field([], max_length=20)
     strategy: RoutingStrategy = RoutingStrategy.LONGEST_IDLE
     priority: Priority = 0
     language_level: Level | None = None
     offer_timeout_s: int = Field(20, ge=1, le=3_600)
-    wrap_up_s: Seconds = 30
+    wrap_up_s: Seconds = Field(default=30, examples=[45])
     preferred_wait_s: Seconds = 0
     reject_pause_s: Seconds = 30
     service_level_s: Seconds = 20
@@ -70,9 +70,9 @@ class QueueRead(Read):
     """A queue."""
 
     id: QueueId
-    name: str
-    channels: list[str]
-    addresses: list[str]
+    name: str = Field(examples=["Service"])
+    channels: list[str] = Field(examples=[["voice", "email"]])
+    addresses: list[str] = Field(examples=[["service@example.com"]])
     requirements: dict[str, int]
     steps: list[QueueStep]
     strategy: Annotated[str, extensible(RoutingStrategy)]
@@ -118,11 +118,11 @@ class QueueStatusRead(Read):
 class InteractionCreate(Strict):
     """Somebody reaches us. Who isn't named is recognised by the address; the queue follows from address or channel."""
 
-    channel: InteractionChannel
+    channel: InteractionChannel = Field(examples=["email"])
     direction: Direction = Direction.INBOUND
-    from_address: Address | None = None
+    from_address: Address | None = Field(default=None, examples=["ada@example.org"])
     to_address: Address | None = None
-    subject: Subject | None = None
+    subject: Subject | None = Field(default=None, examples=["The pump leaks"])
     text: Words | None = None
     customer_id: CustomerId | None = None
     queue_id: QueueId | None = None
@@ -148,8 +148,8 @@ class InteractionCreate(Strict):
 class InteractionEnqueue(Strict):
     """How an open interaction is to be queued."""
 
-    queue_id: QueueId | None = None
-    priority: Priority | None = None
+    queue_id: QueueId | None = Field(default=None, examples=["que_064gkndciprknf6emc10j6k0as"])
+    priority: Priority | None = Field(default=None, examples=[10])
     skills: Skills = Field(default_factory=dict[str, int])
     preferred_agent: AgentId | None = None
 
@@ -160,11 +160,11 @@ class InteractionEnqueue(Strict):
 class InteractionTransfer(Strict):
     """Where the customer goes on to; with `keep_place` the wait so far counts there."""
 
-    queue_id: QueueId | None = None
+    queue_id: QueueId | None = Field(default=None, examples=["que_064gkndciprknf6emc10j6k0as"])
     agent_id: AgentId | None = None
     priority: Priority | None = None
     skills: Skills = Field(default_factory=dict[str, int])
-    keep_place: bool = True
+    keep_place: bool = Field(default=True, examples=[True])
 
     def wish(self) -> Wish:
         return Wish(self.queue_id, self.priority, self.skills, self.agent_id)
@@ -173,20 +173,20 @@ class InteractionTransfer(Strict):
 class InteractionEnd(Strict):
     """How the conversation came out."""
 
-    disposition: str | None = Field(None, min_length=1, max_length=100)
+    disposition: str | None = Field(None, min_length=1, max_length=100, examples=["solved"])
 
 
 class ReservationReject(Strict):
     """Why the agent doesn't take the offer."""
 
-    reason: str | None = Field(None, min_length=1, max_length=200)
+    reason: str | None = Field(None, min_length=1, max_length=200, examples=["still in a call"])
 
 
 class AgentStateChange(Strict):
     """What the agent does now: `available`, `break` or `offline`."""
 
     state: Literal[AgentState.OFFLINE, AgentState.AVAILABLE, AgentState.BREAK]
-    reason: str | None = Field(None, min_length=1, max_length=100)
+    reason: str | None = Field(None, min_length=1, max_length=100, examples=["lunch"])
     lease_s: int = Field(60, ge=10, le=3_600, description="Without a heartbeat for so long the agent counts as gone.")
 
 
@@ -205,7 +205,7 @@ class ReservationRead(Read):
     accepted_at: Instant | None
     ended_at: Instant | None
     closed_at: Instant | None
-    reason: str | None
+    reason: str | None = Field(examples=[None])
     card: dict[str, Any] | None
     version: int
 
@@ -264,7 +264,7 @@ class OfferRead(Read):
     agent_id: AgentId
     state: Annotated[str, extensible(ReservationState)]
     created_at: Instant
-    reason: str | None
+    reason: str | None = Field(examples=[None])
 
     @classmethod
     def of(cls, found: Reservation) -> Self:
@@ -281,7 +281,7 @@ class WaitRead(Read):
     """One wait in one queue."""
 
     queue_id: QueueId
-    queue: str
+    queue: str = Field(examples=["Service"])
     state: Annotated[str, extensible(VisitState)]
     entered_at: Instant
     place_at: Instant

@@ -21,9 +21,9 @@ Comment = Annotated[str, Field(min_length=1, max_length=4_000)]
 class SurveyCreate(Strict):
     """A question, and after what it is put: csat scores 1 to 5, nps 0 to 10, ces 1 to 7."""
 
-    name: Name
+    name: Name = Field(examples=["After a call"])
     kind: SurveyKind
-    question: Question
+    question: Question = Field(examples=["How satisfied were you with our help?"])
     trigger: SurveyTrigger = SurveyTrigger.INTERACTION
     channels: list[InteractionChannel] = Field([], max_length=10)
     sampling_percent: int = Field(100, ge=0, le=100)
@@ -42,7 +42,7 @@ class SurveyUpdate(Strict):
     name: Name = ""
     question: Question = ""
     channels: list[InteractionChannel] = Field([], max_length=10)
-    sampling_percent: int = Field(100, ge=0, le=100)
+    sampling_percent: int = Field(100, ge=0, le=100, examples=[50])
     rest_days: int = Field(30, ge=0, le=365)
     low_at: Score | None = None
     active: bool = True
@@ -58,11 +58,11 @@ class SurveyRead(Read):
     """A survey."""
 
     id: SurveyId
-    name: str
+    name: str = Field(examples=["After a call"])
     kind: Annotated[str, extensible(SurveyKind)]
-    question: str
+    question: str = Field(examples=["How satisfied were you with our help?"])
     trigger: Annotated[str, extensible(SurveyTrigger)]
-    channels: list[str]
+    channels: list[str] = Field(examples=[["voice"]])
     sampling_percent: int
     rest_days: int
     low_at: int | None
@@ -116,7 +116,7 @@ class InvitationCreate(Strict):
     customer_id: CustomerId
     interaction_id: InteractionId | None = None
     ticket_id: TicketId | None = None
-    channel: InteractionChannel | None = None
+    channel: InteractionChannel | None = Field(default=None, examples=["email"])
 
     def to_domain(self) -> Contact:
         return Contact(self.customer_id, self.channel, self.interaction_id, self.ticket_id)
@@ -125,8 +125,8 @@ class InvitationCreate(Strict):
 class SurveyAnswer(Strict):
     """How it was."""
 
-    score: Score
-    comment: Comment | None = None
+    score: Score = Field(examples=[5])
+    comment: Comment | None = Field(default=None, examples=["Quick and friendly."])
 
 
 class InvitationRead(Read):
@@ -138,14 +138,14 @@ class InvitationRead(Read):
     customer_id: CustomerId
     interaction_id: InteractionId | None
     ticket_id: TicketId | None
-    touchpoint: str
+    touchpoint: str = Field(examples=["service_call"])
     state: Annotated[str, extensible(InvitationState)]
-    token: str
+    token: str = Field(examples=["064gkndciprknf6emc10j6k0as.3q2-7w"])
     invited_at: Instant
     expires_at: Instant
     answered_at: Instant | None
     score: int | None
-    comment: str | None
+    comment: str | None = Field(examples=["Quick and friendly."])
     follow_up_id: TicketId | None
     version: int
 
@@ -170,7 +170,7 @@ class InvitationFilter(PageQuery):
 class PublicSurveyRead(Read):
     """What the customer sees."""
 
-    question: str
+    question: str = Field(examples=["How satisfied were you with our help?"])
     kind: Annotated[str, extensible(SurveyKind)]
     scale_min: int
     scale_max: int

@@ -33,9 +33,9 @@ Department = Annotated[str, Field(min_length=1, max_length=100)]
 class TicketCreate(Strict):
     """A customer's matter. From an interaction it takes customer, channel and subject, unless they are given."""
 
-    kind: TicketKind
-    subject: Subject | None = None
-    description: Words | None = None
+    kind: TicketKind = Field(examples=["fault"])
+    subject: Subject | None = Field(default=None, examples=["The pump leaks"])
+    description: Words | None = Field(default=None, examples=["The pump leaks at the seal."])
     priority: TicketPriority = TicketPriority.NORMAL
     customer_id: CustomerId | None = None
     interaction_id: InteractionId | None = None
@@ -56,7 +56,7 @@ class TicketUpdate(Strict):
     subject: Subject = ""
     description: Words | None = None
     kind: TicketKind = TicketKind.QUERY
-    priority: TicketPriority = TicketPriority.NORMAL
+    priority: TicketPriority = Field(default=TicketPriority.NORMAL, examples=["high"])
     department: Department | None = None
     assignee: AgentId | None = None
     expected: Words | None = None
@@ -66,19 +66,19 @@ class TicketUpdate(Strict):
 class TicketMessage(Strict):
     """What is written."""
 
-    text: Words
+    text: Words = Field(examples=["A technician comes tomorrow morning."])
 
 
 class TicketAnswer(Strict):
     """What there is to say about it."""
 
-    text: Words | None = None
+    text: Words | None = Field(default=None, examples=["The new seal holds."])
 
 
 class TicketWait(Strict):
     """Whose turn it is now."""
 
-    on: Annotated[str, Field(pattern="^(customer|supplier)$")]
+    on: Annotated[str, Field(pattern="^(customer|supplier)$")] = Field(examples=["customer"])
     reason: Words | None = None
 
     @property
@@ -89,8 +89,8 @@ class TicketWait(Strict):
 class TicketHandOff(Strict):
     """Which department has to do what."""
 
-    department: Department
-    question: Words | None = None
+    department: Department = Field(examples=["workshop"])
+    question: Words | None = Field(default=None, examples=["Is a new seal in stock?"])
 
 
 class SlaClockRead(Read):
@@ -131,12 +131,12 @@ class TicketRead(Read):
     channel: Annotated[str, extensible(InteractionChannel)]
     kind: Annotated[str, extensible(TicketKind)]
     priority: Annotated[str, extensible(TicketPriority)]
-    subject: str
-    description: str | None
-    expected: str | None
-    delivered: str | None
+    subject: str = Field(examples=["The pump leaks"])
+    description: str | None = Field(examples=["The pump leaks at the seal."])
+    expected: str | None = Field(examples=[None])
+    delivered: str | None = Field(examples=[None])
     state: Annotated[str, extensible(TicketState)]
-    department: str | None
+    department: str | None = Field(examples=[None])
     assignee: AgentId | None
     opened_at: Instant
     first_response_at: Instant | None
@@ -187,7 +187,7 @@ class TicketHistoryRead(Read):
     sequence: int
     kind: Annotated[str, extensible(Happening)]
     at: Instant
-    actor: str
+    actor: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
     body: dict[str, Any]
 
     @classmethod
@@ -223,8 +223,8 @@ class SlaTargetBody(Strict):
 class SlaTargets(Strict):
     """A clock without a target isn't measured."""
 
-    first_response: SlaTargetBody | None = None
-    resolution: SlaTargetBody | None = None
+    first_response: SlaTargetBody | None = Field(default=None, examples=[{"seconds": 14400}])
+    resolution: SlaTargetBody | None = Field(default=None, examples=[{"working_days": 3}])
 
     def to_domain(self) -> dict[Clock, Target]:
         given = {Clock.FIRST_RESPONSE: self.first_response, Clock.RESOLUTION: self.resolution}
@@ -234,14 +234,14 @@ class SlaTargets(Strict):
 class SlaPolicyCreate(Strict):
     """How soon which tickets are answered and solved; a criterion left out matches all, the most specific one holds."""
 
-    name: str = Field(min_length=1, max_length=200)
-    kind: TicketKind | None = None
+    name: str = Field(min_length=1, max_length=200, examples=["Complaints"])
+    kind: TicketKind | None = Field(default=None, examples=["complaint"])
     priority: TicketPriority | None = None
     value_group: str | None = Field(None, min_length=1, max_length=100)
     channel: InteractionChannel | None = None
-    targets: SlaTargets
+    targets: SlaTargets = Field(examples=[{"first_response": {"seconds": 14400}, "resolution": {"working_days": 3}}])
     pauses: list[TicketState] | None = Field(None, max_length=3)
-    warn_percent: int = Field(80, ge=1, le=100)
+    warn_percent: int = Field(80, ge=1, le=100, examples=[75])
     calendar_id: CalendarId | None = None
 
     @model_validator(mode="after")
@@ -274,14 +274,14 @@ class SlaPolicyRead(Read):
 
     id: PolicyId
     version: int
-    name: str
+    name: str = Field(examples=["Complaints"])
     kind: Annotated[str, extensible(TicketKind)] | None
     priority: Annotated[str, extensible(TicketPriority)] | None
-    value_group: str | None
-    channel: str | None
+    value_group: str | None = Field(examples=[None])
+    channel: str | None = Field(examples=[None])
     first_response: SlaTargetRead | None
     resolution: SlaTargetRead | None
-    pauses: list[str] | None
+    pauses: list[str] | None = Field(examples=[["pending_customer"]])
     warn_percent: int
     calendar_id: CalendarId | None
 

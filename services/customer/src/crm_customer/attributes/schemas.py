@@ -14,7 +14,7 @@ class AttributePut(Strict):
     """What an attribute is to be; a choice lists its choices."""
 
     type: AttributeType
-    label: Name
+    label: Name = Field(examples=["Loyalty card"])
     choices: list[Name] = Field(default_factory=list[str], max_length=500)
 
     def to_domain(self, name: Slug) -> Define:
@@ -25,10 +25,10 @@ class AttributePut(Strict):
 class AttributeRead(Read):
     """A custom attribute."""
 
-    name: str
+    name: str = Field(examples=["loyalty_card"])
     type: Annotated[str, extensible(AttributeType)]
-    label: str
-    choices: list[str]
+    label: str = Field(examples=["Loyalty card"])
+    choices: list[str] = Field(examples=[[]])
     version: int
     created_at: Instant
 

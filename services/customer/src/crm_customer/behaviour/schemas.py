@@ -24,7 +24,7 @@ class ItemIn(Strict):
 
     name: Line
     quantity: DecimalField = Decimal(1)
-    sku: ExternalId | None = None
+    sku: ExternalId | None = Field(default=None, examples=["P-200"])
     amount: DecimalField | None = None
 
 
@@ -32,16 +32,22 @@ class PurchaseCreate(Strict):
     """A purchase, payment or return; `source` and `external_id` name it where it comes from, so a repeat is known."""
 
     kind: FactKind = FactKind.PURCHASE
-    customer_id: CustomerId | None = Field(None, description="The customer by our id …")
+    customer_id: CustomerId | None = Field(
+        None, description="The customer by our id …", examples=["cus_064gkndciprknf6emc10j6k0as"]
+    )
     customer_source: SourceName | None = Field(None, description="… or by another system …")
     customer_external_id: ExternalId | None = Field(None, description="… and its id there.")
-    source: SourceName
-    external_id: ExternalId
+    source: SourceName = Field(examples=["web-shop"])
+    external_id: ExternalId = Field(examples=["W-1042"])
     occurred_at: Instant
-    amount: MoneyField
+    amount: MoneyField = Field(examples=[{"amount": "249.00", "currency": "EUR"}])
     quantity: DecimalField | None = None
     order_ref: ExternalId | None = None
-    items: list[ItemIn] = Field(default_factory=list[ItemIn], max_length=MAX_LINES)
+    items: list[ItemIn] = Field(
+        default_factory=list[ItemIn],
+        max_length=MAX_LINES,
+        examples=[[{"name": "Water pump P-200", "sku": "P-200", "quantity": "1"}]],
+    )
 
     @model_validator(mode="after")
     def _somebody(self) -> Self:
@@ -83,9 +89,9 @@ class PurchaseBulk(Strict):
 class ItemRead(Read):
     """One line of a purchase."""
 
-    name: str
+    name: str = Field(examples=["Water pump P-200"])
     quantity: DecimalField
-    sku: str | None
+    sku: str | None = Field(examples=["P-200"])
     amount: DecimalField | None
 
 
@@ -95,12 +101,12 @@ class PurchaseRead(Read):
     id: PurchaseId
     customer_id: CustomerId
     kind: Annotated[str, extensible(FactKind)]
-    source: str
-    external_id: str
+    source: str = Field(examples=["web-shop"])
+    external_id: str = Field(examples=["W-1042"])
     occurred_at: Instant
     amount: MoneyField
     quantity: DecimalField | None
-    order_ref: str | None
+    order_ref: str | None = Field(examples=["W-1042"])
     items: list[ItemRead]
     recorded_at: Instant
 

@@ -24,16 +24,20 @@ Said = Literal[ConsentStatus.GRANTED, ConsentStatus.REVOKED]
 class ConsentCreate(Strict):
     """What a customer allowed or forbade for one purpose and channel."""
 
-    purpose: Slug
-    channel: Slug
+    purpose: Slug = Field(examples=["marketing"])
+    channel: Slug = Field(examples=["email"])
     status: Said
     legal_basis: LegalBasis = LegalBasis.CONSENT
     effective_at: Instant | None = Field(None, description="When the customer said so; now, if left out.")
     expires_at: Instant | None = Field(None, description="When it ends by itself.")
     opt_in: OptIn = Field(OptIn.SINGLE, description="`pending` grants nothing until it is confirmed.")
-    evidence: Line | None = Field(None, description="What proves it: a form's id, a recording, a signature.")
-    source: SourceName | None = Field(None, description="Where it was captured.")
-    source_ref: ExternalId | None = Field(None, description="The capture's id there; a repeat changes nothing.")
+    evidence: Line | None = Field(
+        None, description="What proves it: a form's id, a recording, a signature.", examples=["form-2026-17"]
+    )
+    source: SourceName | None = Field(None, description="Where it was captured.", examples=["newsletter"])
+    source_ref: ExternalId | None = Field(
+        None, description="The capture's id there; a repeat changes nothing.", examples=["newsletter-form-1042"]
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -63,7 +67,7 @@ class ConsentCreate(Strict):
 class ConsentItem(ConsentCreate):
     """One item of a bulk request; the customer is named by our id or by another system's."""
 
-    customer_id: CustomerId | None = None
+    customer_id: CustomerId | None = Field(default=None, examples=["cus_064gkndciprknf6emc10j6k0as"])
     external_source: SourceName | None = None
     external_id: ExternalId | None = None
 
@@ -95,18 +99,18 @@ class ConsentRead(Read):
 
     id: ConsentId
     customer_id: CustomerId
-    purpose: str
-    channel: str
+    purpose: str = Field(examples=["marketing"])
+    channel: str = Field(examples=["email"])
     status: Annotated[str, extensible(ConsentStatus)]
     legal_basis: Annotated[str, extensible(LegalBasis)]
     effective_at: Instant
     recorded_at: Instant
     expires_at: Instant | None
     opt_in: Annotated[str, extensible(OptIn)]
-    evidence: str | None
-    source: str | None
-    source_ref: str | None
-    actor: str
+    evidence: str | None = Field(examples=["form-2026-17"])
+    source: str | None = Field(examples=["newsletter"])
+    source_ref: str | None = Field(examples=["newsletter-form-1042"])
+    actor: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
 
     @classmethod
     def of(cls, entry: Entry) -> "ConsentRead":
@@ -138,8 +142,8 @@ class ConsentPage(Page):
 class ConsentStateRead(Read):
     """What holds now for one purpose and channel."""
 
-    purpose: str
-    channel: str
+    purpose: str = Field(examples=["marketing"])
+    channel: str = Field(examples=["email"])
     status: Annotated[str, extensible(ConsentStatus)]
     consent_id: ConsentId
     expires_at: Instant | None
@@ -172,8 +176,8 @@ class ConsentAnswer(Read):
 
     allowed: bool
     reason: Annotated[str, extensible(Reason)]
-    purpose: str
-    channel: str
+    purpose: str = Field(examples=["marketing"])
+    channel: str = Field(examples=["email"])
     at: Instant
     known_at: Instant
     proof: ConsentRead | None

@@ -18,7 +18,9 @@ class RulesIn(Strict):
 
     repeat_from: int = Field(2, ge=1, le=10_000, description="Purchases from which a customer is a repeat customer.")
     loyal_from: int = Field(5, ge=1, le=10_000, description="Purchases from which a customer is loyal.")
-    lapsed_after_days: int = Field(180, ge=0, le=MAX_DAYS, description="Days without a purchase that mean lapsed.")
+    lapsed_after_days: int = Field(
+        180, ge=0, le=MAX_DAYS, description="Days without a purchase that mean lapsed.", examples=[365]
+    )
     lost_after_days: int = Field(365, ge=0, le=MAX_DAYS, description="Days without a purchase that mean lost.")
     as_of: Instant | None = Field(None, description="Fixes the present, for data that ended in the past.")
 
@@ -76,7 +78,9 @@ class WhatIf(Read):
 class Evaluation(Strict):
     """Evaluate all customers."""
 
-    as_of: Instant | None = Field(None, description="The time that counts as now; else the rules' own.")
+    as_of: Instant | None = Field(
+        None, description="The time that counts as now; else the rules' own.", examples=["2026-03-02T00:00:00Z"]
+    )
 
 
 class StateCount(Read):
@@ -102,7 +106,7 @@ class LifecycleRead(Read):
 
     customer_id: CustomerId
     state: Annotated[str, extensible(LifecycleState)]
-    reason: str
+    reason: str = Field(examples=["second purchase within the year"])
     since: Instant | None
 
     @classmethod
@@ -114,10 +118,10 @@ class LifecycleRead(Read):
 class LifecycleStepRead(Read):
     """One step of a customer's way."""
 
-    id: str
+    id: str = Field(examples=["evt_064gkndciprknf6emc10j6k0as"])
     previous: Annotated[str, extensible(LifecycleState)]
     state: Annotated[str, extensible(LifecycleState)]
-    reason: str
+    reason: str = Field(examples=["second purchase within the year"])
     purchases: int
     rules_version: int
     changed_at: Instant

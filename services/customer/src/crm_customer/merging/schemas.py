@@ -1,5 +1,7 @@
 """Merges as clients ask for them."""
 
+from pydantic import Field
+
 from crm_customer.fields import CustomerId, Line
 from crm_shared.fields import Strict
 
@@ -8,7 +10,7 @@ class MergeIn(Strict):
     """The record that is the same customer."""
 
     merged_id: CustomerId
-    reason: Line
+    reason: Line = Field(examples=["same person, two web shop accounts"])
 
 
 class UnmergeIn(Strict):

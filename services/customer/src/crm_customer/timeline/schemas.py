@@ -19,9 +19,9 @@ class EntryRead(Read):
     id: EntryId
     customer_id: CustomerId
     at: Instant
-    kind: str
-    touchpoint: str
-    title: str
+    kind: str = Field(examples=["ticket.opened"])
+    touchpoint: str = Field(examples=["service_call"])
+    title: str = Field(examples=["The pump leaks"])
     refs: dict[str, Any]
 
     @classmethod
@@ -60,7 +60,7 @@ class TimelineFilter(PageQuery):
 class MoodRead(Read):
     """The last satisfaction score."""
 
-    kind: str
+    kind: str = Field(examples=["csat"])
     score: int
     scale_max: int
     at: Instant
@@ -70,21 +70,21 @@ class TouchRead(Read):
     """One of the latest touches."""
 
     at: Instant
-    kind: str
-    touchpoint: str
-    title: str
+    kind: str = Field(examples=["ticket.opened"])
+    touchpoint: str = Field(examples=["service_call"])
+    title: str = Field(examples=["The pump leaks"])
 
 
 class CardRead(Read):
     """What an agent sees first."""
 
     customer_id: CustomerId
-    display_name: str
+    display_name: str = Field(examples=["Ada Lovelace"])
     kind: Annotated[str, extensible(Kind)]
     category: Annotated[str, extensible(Category)]
-    language: str | None
-    lifecycle: str | None
-    value_group: str | None
+    language: str | None = Field(examples=["en"])
+    lifecycle: str | None = Field(examples=["repeat"])
+    value_group: str | None = Field(examples=["loyal"])
     open_deals: int
     open_tickets: int
     mood: MoodRead | None

@@ -95,7 +95,7 @@ class ImportRead(Read):
 
     id: ImportId
     kind: Annotated[str, extensible(ImportKind)]
-    source: str
+    source: str = Field(examples=["web-shop"])
     dry_run: bool
     bytes: int
     rows: int
@@ -135,9 +135,9 @@ class ImportErrorRead(Read):
     """One thing that is wrong with one row; rows are counted from 1, without a header."""
 
     row: int
-    pointer: str
-    code: str
-    message: str
+    pointer: str = Field(examples=["/display_name"])
+    code: str = Field(examples=["required"])
+    message: str = Field(examples=["A customer needs a name."])
 
     @classmethod
     def of(cls, error: KeptError) -> "ImportErrorRead":

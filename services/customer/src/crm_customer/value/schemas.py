@@ -18,7 +18,9 @@ class RatingStart(Strict):
     """Rate all customers."""
 
     as_of: Instant | None = Field(None, description="Only what happened until then counts; else the tenant's present.")
-    currency: Currency | None = Field(None, description="The currency of the monetary score; else the commonest.")
+    currency: Currency | None = Field(
+        None, description="The currency of the monetary score; else the commonest.", examples=["EUR"]
+    )
 
 
 class RunRead(Read):
@@ -26,7 +28,7 @@ class RunRead(Read):
 
     run: int
     as_of: Instant
-    currency: str
+    currency: str = Field(examples=["EUR"])
     customers: int
     changed: int
     started_at: Instant

@@ -23,11 +23,11 @@ class SellerCreate(Strict):
     """A seller. `id` is their user's; left out, the seller has no log-in."""
 
     id: UserId | None = None
-    name: Name
-    email: Email | None = None
+    name: Name = Field(examples=["Grace Hopper"])
+    email: Email | None = Field(default=None, examples=["grace@example.org"])
     weight: Weight = 1
     capacity: Capacity | None = None
-    teams: list[Slug] = Field(default_factory=list[Slug])
+    teams: list[Slug] = Field(default_factory=list[Slug], examples=[["north"]])
     partner: Slug | None = None
 
     def to_domain(self) -> Seller:
@@ -50,7 +50,7 @@ class SellerUpdate(Strict):
 
     name: Name = ""
     active: bool = True
-    weight: Weight = 1
+    weight: Weight = Field(default=1, examples=[2])
     capacity: Capacity | None = None
     teams: list[Slug] = Field(default_factory=list[Slug])
     partner: Slug | None = None
@@ -65,13 +65,13 @@ class SellerRead(Read):
     """One seller."""
 
     id: UserId
-    name: str
-    email: str | None
+    name: str = Field(examples=["Grace Hopper"])
+    email: str | None = Field(examples=["grace@example.org"])
     active: bool
     weight: int
     capacity: int | None
-    teams: list[str]
-    partner: str | None
+    teams: list[str] = Field(examples=[["north"]])
+    partner: str | None = Field(examples=[None])
     version: int
 
     @classmethod
@@ -103,11 +103,11 @@ class SellerQuery(PageQuery):
 class RuleCreate(Strict):
     """Which records go to which sellers, and how; empty conditions match everything, lowest priority comes first."""
 
-    name: Name
+    name: Name = Field(examples=["Pump enquiries"])
     priority: Priority = 100
     strategy: RuleStrategy
     seed: Seed = 1
-    sources: list[Slug] = Field(default_factory=list[Slug])
+    sources: list[Slug] = Field(default_factory=list[Slug], examples=[["web-shop"]])
     buying_windows: list[Slug] = Field(default_factory=list[Slug])
     partner: Slug | None = None
     seller_ids: Annotated[list[UserId], Field(min_length=1, max_length=500)]
@@ -135,8 +135,8 @@ class RuleCreate(Strict):
 class RuleUpdate(Strict):
     """What may change of a rule."""
 
-    name: Name = ""
-    priority: Priority = 100
+    name: Name = Field(default="", examples=["Pump enquiries, north"])
+    priority: Priority = Field(default=100, examples=[20])
     strategy: RuleStrategy = Strategy.ROUND_ROBIN
     seed: Seed = 1
     sources: list[Slug] = Field(default_factory=list[Slug])
@@ -155,13 +155,13 @@ class RuleRead(Read):
     """One rule."""
 
     id: RuleId
-    name: str
+    name: str = Field(examples=["Pump enquiries"])
     priority: int
     strategy: Annotated[str, extensible(Strategy)]
     seed: int
-    sources: list[str]
-    buying_windows: list[str]
-    partner: str | None
+    sources: list[str] = Field(examples=[["web-shop"]])
+    buying_windows: list[str] = Field(examples=[["now"]])
+    partner: str | None = Field(examples=[None])
     seller_ids: list[UserId]
     enabled: bool
     turn: int
@@ -199,7 +199,7 @@ class CandidateRead(Read):
     load: int
     weight: int
     capacity: int | None
-    refusal: str | None
+    refusal: str | None = Field(examples=[None])
 
     @classmethod
     def of(cls, candidate: Candidate) -> "CandidateRead":
@@ -218,13 +218,13 @@ class Explanation(Read):
 
     id: AssignmentId
     rule_id: RuleId | None
-    rule_name: str | None
+    rule_name: str | None = Field(examples=["Pump enquiries"])
     strategy: Annotated[str, extensible(Strategy)]
     seed: int
     turn: int
     candidates: list[CandidateRead]
     chosen: UserId | None
-    actor: str
+    actor: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
 
     @classmethod
     def of(cls, assignment: Assignment) -> "Explanation":

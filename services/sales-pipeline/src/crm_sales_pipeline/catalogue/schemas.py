@@ -20,8 +20,8 @@ from crm_shared.money import Rounding
 class ProductCreate(Strict):
     """Something to sell. `tax_rate` is a fraction: 0.19."""
 
-    sku: Key
-    name: Name
+    sku: Key = Field(examples=["P-200"])
+    name: Name = Field(examples=["Water pump P-200"])
     category: Slug | None = None
     unit: Slug = "piece"
     tax_rate: Rate
@@ -43,7 +43,7 @@ class ProductCreate(Strict):
 class ProductUpdate(Strict):
     """What may change of a product."""
 
-    name: Name = ""
+    name: Name = Field(default="", examples=["Water pump P-200, sealed"])
     category: Slug | None = None
     unit: Slug = "piece"
     tax_rate: Rate = Decimal(0)
@@ -58,10 +58,10 @@ class ProductRead(Read):
     """One product."""
 
     id: ProductId
-    sku: str
-    name: str
-    category: str | None
-    unit: str
+    sku: str = Field(examples=["P-200"])
+    name: str = Field(examples=["Water pump P-200"])
+    category: str | None = Field(examples=["pumps"])
+    unit: str = Field(examples=["piece"])
     tax_rate: DecimalField
     active: bool
     version: int
@@ -89,8 +89,8 @@ class ProductQuery(PageQuery):
 class PriceBookCreate(Strict):
     """Prices in one currency, with the terms of all documents priced by it."""
 
-    name: Name
-    currency: Currency
+    name: Name = Field(examples=["Retail 2026"])
+    currency: Currency = Field(examples=["EUR"])
     prices_include_tax: bool = False
     rounding: Rounding
     tax_rounding: TaxRounding
@@ -124,7 +124,7 @@ class PriceBookCreate(Strict):
 class PriceBookUpdate(Strict):
     """What may change of a price book."""
 
-    name: Name = ""
+    name: Name = Field(default="", examples=["Retail 2026/27"])
     valid_from: Day = date.min
     valid_to: Day | None = None
     approval_discount_percent: Percent | None = None
@@ -140,14 +140,14 @@ class PriceBookRead(Read):
     """One price book."""
 
     id: PriceBookId
-    name: str
-    currency: str
+    name: str = Field(examples=["Retail 2026"])
+    currency: str = Field(examples=["EUR"])
     prices_include_tax: bool
     rounding: Annotated[str, extensible(Rounding)]
     tax_rounding: Annotated[str, extensible(TaxRounding)]
     valid_from: date
     valid_to: date | None
-    channel: str | None
+    channel: str | None = Field(examples=[None])
     approval_discount_percent: DecimalField | None
     approval_total: DecimalField | None
     active: bool
@@ -251,7 +251,7 @@ class LineFields(Strict):
 class DiscountFields(Strict):
     """A discount on the whole document: a percentage, an amount in its currency, or both."""
 
-    percent: Percent = Decimal(0)
+    percent: Percent = Field(default=Decimal(0), examples=["5"])
     amount: Amount = Decimal(0)
 
     def to_domain(self) -> Discount:

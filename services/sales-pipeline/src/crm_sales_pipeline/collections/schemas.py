@@ -2,6 +2,8 @@
 
 from typing import Annotated
 
+from pydantic import Field
+
 from crm_sales_pipeline.collections.commands import BookMoney
 from crm_sales_pipeline.collections.domain import Payment, PaymentKind
 from crm_sales_pipeline.collections.store import PaymentFilter
@@ -15,7 +17,7 @@ class PaymentCreate(Strict):
     """Money that came in. `reference` is the bank's or till's name for it; the same again is the same payment."""
 
     order_id: OrderId
-    reference: Key
+    reference: Key = Field(examples=["BANK-2026-0142"])
     amount: MoneyField
     method: Slug | None = None
     received_at: Moment | None = None
@@ -35,9 +37,9 @@ class RefundCreate(Strict):
     """Money given back, and why."""
 
     order_id: OrderId
-    reference: Key
+    reference: Key = Field(examples=["BANK-2026-0177"])
     amount: MoneyField
-    reason: Note
+    reason: Note = Field(examples=["Seal torn"])
     method: Slug | None = None
 
     def to_domain(self) -> BookMoney:
@@ -71,10 +73,10 @@ class PaymentRead(Read):
     customer_id: CustomerId
     campaign_id: CampaignId | None
     kind: Annotated[str, extensible(PaymentKind)]
-    reference: str
-    method: str | None
+    reference: str = Field(examples=["BANK-2026-0142"])
+    method: str | None = Field(examples=["bank_transfer"])
     amount: MoneyField
-    reason: str | None
+    reason: str | None = Field(examples=[None])
     received_at: Instant
     version: int
 

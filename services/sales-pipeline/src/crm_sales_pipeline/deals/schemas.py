@@ -23,7 +23,7 @@ class DealCreate(Strict):
     """A chance to sell. Without a pipeline it begins in the default one, without a stage in its first open one."""
 
     customer_id: CustomerId
-    name: Name
+    name: Name = Field(examples=["Fifty water pumps"])
     pipeline_id: PipelineId | None = None
     stage: StageKey | None = None
     contact_id: CustomerId | None = None
@@ -32,8 +32,8 @@ class DealCreate(Strict):
     channel: Slug | None = None
     source: Slug | None = None
     campaign_id: CampaignId | None = None
-    amount: MoneyField | None = None
-    expected_close_on: Day | None = None
+    amount: MoneyField | None = Field(default=None, examples=[{"amount": "12500.00", "currency": "EUR"}])
+    expected_close_on: Day | None = Field(default=None, examples=["2026-06-30"])
     manual_probability: Percent | None = None
     fields: Annotated[dict[Slug, Note], Field(max_length=50)] = Field(default_factory=dict[str, str])
 
@@ -52,8 +52,8 @@ class DealUpdate(Strict):
     contact_id: CustomerId | None = None
     owner_id: UserId | None = None
     channel: Slug | None = None
-    amount: MoneyField | None = None
-    expected_close_on: Day | None = None
+    amount: MoneyField | None = Field(default=None, examples=[{"amount": "11900.00", "currency": "EUR"}])
+    expected_close_on: Day | None = Field(default=None, examples=["2026-07-15"])
     manual_probability: Percent | None = None
     model_probability: Percent | None = None
     fields: Annotated[OwnFields, Field(max_length=50)] = Field(default_factory=dict[str, str | None])
@@ -66,7 +66,7 @@ class DealUpdate(Strict):
 class DealMove(Strict):
     """Where to; `reason` (and `competitor`) belong to a loss."""
 
-    stage: StageKey
+    stage: StageKey = Field(examples=["quotation"])
     reason: Note | None = None
     competitor: Name | None = None
 
@@ -84,8 +84,8 @@ class LeadConvert(Strict):
     deal_id: DealId | None = None
     new_deal: bool = False
     pipeline_id: PipelineId | None = None
-    name: Name | None = None
-    amount: MoneyField | None = None
+    name: Name | None = Field(default=None, examples=["Fifty water pumps"])
+    amount: MoneyField | None = Field(default=None, examples=[{"amount": "12500.00", "currency": "EUR"}])
 
     def to_domain(self) -> ConvertLead:
         """What the command takes."""
@@ -128,15 +128,15 @@ class DealRead(Read):
 
     id: DealId
     pipeline_id: PipelineId
-    stage: str
+    stage: str = Field(examples=["quotation"])
     canonical: CanonicalRead
-    name: str
+    name: str = Field(examples=["Fifty water pumps"])
     customer_id: CustomerId
     contact_id: CustomerId | None
     owner_id: UserId | None
-    partner: str | None
-    channel: str | None
-    source: str | None
+    partner: str | None = Field(examples=[None])
+    channel: str | None = Field(examples=["web"])
+    source: str | None = Field(examples=["web-shop"])
     campaign_id: CampaignId | None
     lead_id: LeadId | None
     amount: MoneyField | None
@@ -146,8 +146,8 @@ class DealRead(Read):
     opened_at: Instant
     stage_entered_at: Instant
     closed_at: Instant | None
-    lost_reason: str | None
-    competitor: str | None
+    lost_reason: str | None = Field(examples=[None])
+    competitor: str | None = Field(examples=[None])
     orders: int
     version: int
 
@@ -176,7 +176,7 @@ class DealPage(Page):
 class GuardRead(Read):
     """What one guard found."""
 
-    guard: str
+    guard: str = Field(examples=["amount_known"])
     passed: bool
 
 
@@ -184,14 +184,14 @@ class TransitionRead(Read):
     """One step of a deal; `dwell_s` is how long it stood in the stage it left."""
 
     id: StepId
-    from_stage: str | None
-    to_stage: str
+    from_stage: str | None = Field(examples=["enquiry"])
+    to_stage: str = Field(examples=["quotation"])
     from_canonical: CanonicalRead | None
     to_canonical: CanonicalRead
-    actor: str
+    actor: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
     guards: list[GuardRead]
     dwell_s: int | None
-    reason: str | None
+    reason: str | None = Field(examples=[None])
     at: Instant
 
 
@@ -217,7 +217,7 @@ class Transitions(Read):
 class ForecastRead(Read):
     """One currency's outlook. Lost deals are in none of the figures, on-hold deals only in their own."""
 
-    currency: str
+    currency: str = Field(examples=["EUR"])
     open_deals: int
     open_amount: MoneyField
     weighted_amount: MoneyField

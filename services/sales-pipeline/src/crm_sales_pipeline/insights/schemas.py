@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from crm_sales_pipeline.fields import Moment, Name
 from crm_sales_pipeline.identifiers import CampaignId, DealId, ExpenseId
@@ -19,8 +19,8 @@ class ExpenseCreate(Strict):
 
     campaign_id: CampaignId | None = None
     deal_id: DealId | None = None
-    amount: MoneyField
-    description: Name
+    amount: MoneyField = Field(examples=[{"amount": "480.00", "currency": "EUR"}])
+    description: Name = Field(examples=["Printing of 2,000 letters"])
     incurred_at: Moment | None = None
 
     def to_domain(self) -> Spend:
@@ -53,12 +53,12 @@ class ExpenseRead(Read):
     campaign_id: CampaignId | None
     deal_id: DealId | None
     amount: MoneyField
-    description: str
-    source: str
+    description: str = Field(examples=["Printing of 2,000 letters"])
+    source: str = Field(examples=["entered"])
     state: Annotated[str, extensible(ExpenseState)]
     incurred_at: Instant
-    created_by: str
-    decided_by: str | None
+    created_by: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
+    decided_by: str | None = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
     version: int
 
     @classmethod
@@ -76,7 +76,7 @@ class ExpensePage(Page):
 class ReturnRead(Read):
     """One currency: cash received, expenses approved, and their ratio (null if nothing was spent)."""
 
-    currency: str
+    currency: str = Field(examples=["EUR"])
     received: MoneyField
     cost: MoneyField
     ratio: DecimalField | None
@@ -86,8 +86,8 @@ class CampaignReturnRead(Read):
     """What a campaign returned. Followed up means contacted; hours run from capture to first contact."""
 
     campaign_id: CampaignId
-    name: str | None
-    purpose: str | None
+    name: str | None = Field(examples=["Spring offer"])
+    purpose: str | None = Field(examples=["marketing"])
     started_at: Instant | None
     finished_at: Instant | None
     targeted: int | None
@@ -146,7 +146,7 @@ class FunnelQuery(BaseModel):
 class FunnelStageRead(Read):
     """How many records reached a stage."""
 
-    stage: str
+    stage: str = Field(examples=["quotation"])
     count: int
 
 

@@ -40,7 +40,7 @@ class OrderCreate(Strict):
     outlet: Name | None = None
     deal_id: DealId | None = None
     campaign_id: CampaignId | None = None
-    external_key: Key | None = None
+    external_key: Key | None = Field(default=None, examples=["W-1042"])
     due_at: Moment | None = None
 
     def to_domain(self) -> PlaceOrder:
@@ -73,7 +73,9 @@ class MovedLine(Strict):
 class OrderDeliver(Strict):
     """What goes out; left out, all that hasn't yet."""
 
-    lines: Annotated[list[MovedLine], Field(min_length=1, max_length=500)] | None = None
+    lines: Annotated[list[MovedLine], Field(min_length=1, max_length=500)] | None = Field(
+        default=None, examples=[[{"position": 1, "quantity": "1"}]]
+    )
 
     def to_domain(self) -> MoveGoods:
         """What the command takes."""
@@ -83,7 +85,7 @@ class OrderDeliver(Strict):
 class OrderReturn(Strict):
     """What comes back, and why; left out, all that went out."""
 
-    reason: Note
+    reason: Note = Field(examples=["Seal torn"])
     lines: Annotated[list[MovedLine], Field(min_length=1, max_length=500)] | None = None
 
     def to_domain(self) -> MoveGoods:
@@ -132,15 +134,15 @@ class OrderRead(Read):
     """One order; payment and delivery are separate axes."""
 
     id: OrderId
-    number: str
+    number: str = Field(examples=["O-2026-00042"])
     customer_id: CustomerId
     deal_id: DealId | None
     quote_id: QuoteId | None
     campaign_id: CampaignId | None
     owner_id: UserId | None
-    partner: str | None
-    channel: str | None
-    outlet: str | None
+    partner: str | None = Field(examples=[None])
+    channel: str | None = Field(examples=["web"])
+    outlet: str | None = Field(examples=[None])
     lines: list[OrderLineRead]
     listed: MoneyField
     discount: MoneyField
@@ -195,8 +197,8 @@ class MovementRead(Read):
     id: MovementId
     kind: Annotated[str, extensible(Movement)]
     lines: list[MovedRead]
-    reason: str | None
-    actor: str
+    reason: str | None = Field(examples=[None])
+    actor: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
     at: Instant
 
 

@@ -19,8 +19,8 @@ GuardField = Annotated[str, Field(min_length=1, max_length=80)]
 class StageFields(Strict):
     """One stage. `probability` left out means no opinion; `required_fields` must be filled before a deal enters."""
 
-    key: StageKey
-    name: Name
+    key: StageKey = Field(examples=["quotation"])
+    name: Name = Field(examples=["Quotation"])
     canonical: Canonical
     probability: Percent | None = None
     required_fields: Annotated[list[GuardField], Field(max_length=20)] = Field(default_factory=list[GuardField])
@@ -40,7 +40,16 @@ class StageFields(Strict):
 class StageList(Strict):
     """All stages, in order."""
 
-    stages: Annotated[list[StageFields], Field(min_length=3, max_length=50)]
+    stages: Annotated[list[StageFields], Field(min_length=3, max_length=50)] = Field(
+        examples=[
+            [
+                {"key": "enquiry", "name": "Enquiry", "canonical": "open", "probability": "10"},
+                {"key": "quotation", "name": "Quotation", "canonical": "ongoing", "probability": "50"},
+                {"key": "won", "name": "Won", "canonical": "won"},
+                {"key": "lost", "name": "Lost", "canonical": "lost"},
+            ]
+        ]
+    )
 
     def to_stages(self) -> list[Stage]:
         """What the command takes."""
@@ -50,7 +59,7 @@ class StageList(Strict):
 class PipelineCreate(StageList):
     """A pipeline with its stages."""
 
-    name: Name
+    name: Name = Field(examples=["Direct sales"])
     is_default: bool = False
 
     def to_domain(self) -> Pipeline:
@@ -68,7 +77,7 @@ class PipelineCreate(StageList):
 class PipelineUpdate(Strict):
     """What may change of a pipeline."""
 
-    name: Name = ""
+    name: Name = Field(default="", examples=["Direct sales Europe"])
     is_default: bool = False
     active: bool = True
 
@@ -80,12 +89,12 @@ class PipelineUpdate(Strict):
 class StageRead(Read):
     """One stage."""
 
-    key: str
-    name: str
+    key: str = Field(examples=["quotation"])
+    name: str = Field(examples=["Quotation"])
     position: int
     canonical: CanonicalRead
     probability: DecimalField | None
-    required_fields: list[str]
+    required_fields: list[str] = Field(examples=[["amount"]])
 
     @classmethod
     def of(cls, stage: Stage) -> "StageRead":
@@ -104,7 +113,7 @@ class PipelineRead(Read):
     """One pipeline."""
 
     id: PipelineId
-    name: str
+    name: str = Field(examples=["Direct sales"])
     is_default: bool
     active: bool
     stages: list[StageRead]

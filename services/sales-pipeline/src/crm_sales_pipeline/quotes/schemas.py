@@ -60,7 +60,7 @@ class QuoteUpdate(Strict):
 class QuoteCreate(QuoteUpdate):
     """A quote for a customer, or for a deal and its customer."""
 
-    customer_id: CustomerId | None = None
+    customer_id: CustomerId | None = Field(default=None, examples=["cus_064gkndciprknf6emc10j6k0as"])
     deal_id: DealId | None = None
 
     def to_domain(self) -> DraftQuote:
@@ -77,7 +77,7 @@ class QuoteCreate(QuoteUpdate):
 class QuoteReject(Strict):
     """Why it is lost."""
 
-    reason: Note
+    reason: Note = Field(examples=["Too dear"])
 
 
 class QuoteQuery(PageQuery):
@@ -98,8 +98,8 @@ class LineRead(Read):
 
     position: int
     product_id: ProductId | None
-    sku: str
-    name: str
+    sku: str = Field(examples=["P-200"])
+    name: str = Field(examples=["Water pump P-200"])
     quantity: DecimalField
     unit_price: DecimalField
     tax_rate: DecimalField
@@ -140,7 +140,7 @@ class QuoteRead(Read):
     """One version of a quote."""
 
     id: QuoteId
-    number: str
+    number: str = Field(examples=["Q-2026-00042"])
     revision: int
     state: Annotated[str, extensible(QuoteState)]
     approval: Annotated[str, extensible(Approval)]
@@ -148,9 +148,9 @@ class QuoteRead(Read):
     deal_id: DealId | None
     campaign_id: CampaignId | None
     owner_id: UserId | None
-    partner: str | None
+    partner: str | None = Field(examples=[None])
     price_book_id: PriceBookId
-    currency: str
+    currency: str = Field(examples=["EUR"])
     prices_include_tax: bool
     rounding: Annotated[str, extensible(Rounding)]
     tax_rounding: Annotated[str, extensible(TaxRounding)]
@@ -161,12 +161,12 @@ class QuoteRead(Read):
     tax: MoneyField
     total: MoneyField
     valid_until: Instant
-    created_by: str
+    created_by: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
     created_at: Instant
-    approved_by: str | None
+    approved_by: str | None = Field(examples=[None])
     sent_at: Instant | None
     decided_at: Instant | None
-    reason: str | None
+    reason: str | None = Field(examples=[None])
     order_id: OrderId | None
     version: int
 

@@ -60,19 +60,19 @@ class CustomerSearch(Read):
 class ChangeRead(Read):
     """One field's old and new value."""
 
-    field: str
-    old: Any
-    new: Any
+    field: str = Field(examples=["family_name"])
+    old: Any = Field(examples=["Lovelace"])
+    new: Any = Field(examples=["King"])
 
 
 class AuditRead(Read):
     """Who did what to the record, and when."""
 
-    id: str
+    id: str = Field(examples=["evt_064gkndciprknf6emc10j6k0as"])
     customer_id: CustomerId
     at: Instant
-    actor: str
-    action: str
+    actor: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
+    action: str = Field(examples=["customer.updated"])
     changes: list[ChangeRead]
 
     @classmethod
@@ -98,7 +98,7 @@ class Verification(Strict):
     """The contact point that has been proven."""
 
     channel: ContactChannel
-    value: Line
+    value: Line = Field(examples=["ada@example.org"])
 
 
 class CustomerBulk(Strict):

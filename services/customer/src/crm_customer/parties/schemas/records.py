@@ -47,8 +47,8 @@ class ContactPointIn(Strict):
     """A way to reach the customer, as typed; it is normalised."""
 
     channel: ContactChannel
-    value: Line
-    preferred: bool = False
+    value: Line = Field(examples=["ada@example.org"])
+    preferred: bool = Field(default=False, examples=[True])
     verified: bool = False
     valid_from: Day | None = None
     valid_until: Day | None = None
@@ -69,19 +69,27 @@ class CustomerCreate(Strict):
 
     kind: Kind = Kind.PERSON
     category: Category = Category.CONSUMER
-    display_name: Name | None = None
-    given_name: Name | None = None
-    family_name: Name | None = None
-    language: Language | None = None
+    display_name: Name | None = Field(default=None, examples=["Ada Lovelace"])
+    given_name: Name | None = Field(default=None, examples=["Ada"])
+    family_name: Name | None = Field(default=None, examples=["Lovelace"])
+    language: Language | None = Field(default=None, examples=["en"])
     time_zone: TimeZone | None = None
-    country: Country | None = None
+    country: Country | None = Field(default=None, examples=["DE"])
     birth_date: Day | None = None
     owner: Line | None = Field(None, description="The user who looks after the customer.")
     source: SourceName | None = Field(None, description="Where we know the customer from.")
-    external_source: SourceName | None = Field(None, description="Another system that knows the customer …")
-    external_id: ExternalId | None = Field(None, description="… and its id there; the pair is unique.")
+    external_source: SourceName | None = Field(
+        None, description="Another system that knows the customer …", examples=["web-shop"]
+    )
+    external_id: ExternalId | None = Field(
+        None, description="… and its id there; the pair is unique.", examples=["C-1042"]
+    )
     attributes: Attributes = Field(default_factory=dict[str, Any], max_length=200)
-    contact_points: list[ContactPointIn] = Field(default_factory=list[ContactPointIn], max_length=MAX_CONTACT_POINTS)
+    contact_points: list[ContactPointIn] = Field(
+        default_factory=list[ContactPointIn],
+        max_length=MAX_CONTACT_POINTS,
+        examples=[[{"channel": "email", "value": "ada@example.org", "preferred": True}]],
+    )
     registered_at: Instant | None = Field(None, description="Since when the customer is known; now, if left out.")
 
     def to_domain(self) -> Registration:
@@ -132,8 +140,8 @@ class CustomerUpdate(Strict):
     category: Category | None = None
     display_name: Name | None = None
     given_name: Name | None = None
-    family_name: Name | None = None
-    language: Language | None = None
+    family_name: Name | None = Field(default=None, examples=["King"])
+    language: Language | None = Field(default=None, examples=["de"])
     time_zone: TimeZone | None = None
     country: Country | None = None
     birth_date: Day | None = None
@@ -161,7 +169,7 @@ class ContactPointRead(Read):
     """A normalised way to reach the customer."""
 
     channel: Annotated[str, extensible(ContactChannel)]
-    value: str
+    value: str = Field(examples=["ada@example.org"])
     preferred: bool
     verified: bool
     valid_from: date | None
@@ -177,17 +185,17 @@ class CustomerRead(Read):
     status: Annotated[str, extensible(Status)]
     kind: Annotated[str, extensible(Kind)]
     category: Annotated[str, extensible(Category)]
-    display_name: str
-    given_name: str | None
-    family_name: str | None
-    language: str | None
-    time_zone: str | None
-    country: str | None
+    display_name: str = Field(examples=["Ada Lovelace"])
+    given_name: str | None = Field(examples=["Ada"])
+    family_name: str | None = Field(examples=["Lovelace"])
+    language: str | None = Field(examples=["en"])
+    time_zone: str | None = Field(examples=["Europe/Berlin"])
+    country: str | None = Field(examples=["DE"])
     birth_date: date | None
-    owner: str | None
-    source: str | None
-    external_source: str | None
-    external_id: str | None
+    owner: str | None = Field(examples=[None])
+    source: str | None = Field(examples=["web-shop"])
+    external_source: str | None = Field(examples=["web-shop"])
+    external_id: str | None = Field(examples=["C-1042"])
     attributes: dict[str, Any]
     contact_points: list[ContactPointRead]
     completeness: int = Field(description="How much of what one would want to know is known, 0 to 100.")

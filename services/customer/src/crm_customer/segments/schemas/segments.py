@@ -19,10 +19,20 @@ from crm_shared.http.pagination import Page
 class SegmentCreate(Strict):
     """A segment to be defined."""
 
-    name: Name
-    description: Line | None = None
+    name: Name = Field(examples=["Loyal customers"])
+    description: Line | None = Field(default=None, examples=["Whoever buys at least once a year"])
     kind: SegmentKind = Field(SegmentKind.DYNAMIC, description="Whether members follow the customers by themselves.")
-    rule: Rule
+    rule: Rule = Field(
+        examples=[
+            {
+                "type": "and",
+                "rules": [
+                    {"type": "value_group", "groups": ["loyal"]},
+                    {"type": "consent", "purpose": "marketing", "channel": "email"},
+                ],
+            }
+        ]
+    )
 
     def to_domain(self) -> Definition:
         """The command's input."""
@@ -32,7 +42,7 @@ class SegmentCreate(Strict):
 class SegmentUpdate(Strict):
     """Fields to change; a new rule takes effect with the next materialisation."""
 
-    name: Name | None = None
+    name: Name | None = Field(default=None, examples=["Very loyal customers"])
     description: Line | None = None
     kind: SegmentKind | None = None
     rule: Rule | None = None
@@ -55,7 +65,7 @@ class SegmentUpdate(Strict):
 class Preview(Strict):
     """A rule to be tried out."""
 
-    rule: Rule
+    rule: Rule = Field(examples=[{"type": "last_purchase", "op": "within", "days": 90}])
     as_of: Instant | None = Field(None, description="The time that counts as now; else the tenant's present.")
     sample: int = Field(10, ge=0, le=50)
 
@@ -63,14 +73,16 @@ class Preview(Strict):
 class Materialisation(Strict):
     """Find a segment's members anew."""
 
-    as_of: Instant | None = Field(None, description="The time that counts as now; else the tenant's present.")
+    as_of: Instant | None = Field(
+        None, description="The time that counts as now; else the tenant's present.", examples=["2026-03-02T00:00:00Z"]
+    )
 
 
 class SampleRead(Read):
     """One of those a rule finds."""
 
     id: CustomerId
-    display_name: str
+    display_name: str = Field(examples=["Ada Lovelace"])
 
     @classmethod
     def of(cls, customer: Customer) -> "SampleRead":
@@ -95,8 +107,8 @@ class SegmentRead(Read):
 
     id: SegmentId
     version: int
-    name: str
-    description: str | None
+    name: str = Field(examples=["Loyal customers"])
+    description: str | None = Field(examples=["Whoever buys at least once a year"])
     kind: Annotated[str, extensible(SegmentKind)]
     rule: dict[str, Any]
     stale: bool = Field(description="Whether the rule has changed since the members were found.")
@@ -140,7 +152,7 @@ class MemberRead(Read):
     segment_id: SegmentId
     customer_id: CustomerId
     version: int
-    reason: str
+    reason: str = Field(examples=["value group loyal"])
     entered_at: Instant
 
     @classmethod

@@ -2,6 +2,8 @@
 
 from typing import Annotated, Any
 
+from pydantic import Field
+
 from crm_sales_pipeline.fields import Email, Key, Moment, Name, Note, Phone, Slug
 from crm_sales_pipeline.identifiers import CampaignId, CustomerId, DealId, LeadId, ResponseId, StepId, UserId
 from crm_sales_pipeline.leads.commands.capture import CaptureLead
@@ -29,12 +31,14 @@ class ContactFields(Strict):
 class LeadCreate(Strict):
     """Interest that showed. The same `source` and `source_key` again give the same lead."""
 
-    source: Slug
-    source_key: Key | None = None
+    source: Slug = Field(examples=["web-shop"])
+    source_key: Key | None = Field(default=None, examples=["W-1042"])
     customer_id: CustomerId | None = None
-    contact: ContactFields = ContactFields()
-    buying_window: BuyingWindow = BuyingWindow.UNKNOWN
-    interest: Note | None = None
+    contact: ContactFields = Field(
+        default=ContactFields(), examples=[{"name": "Ada Lovelace", "email": "ada@example.org"}]
+    )
+    buying_window: BuyingWindow = Field(default=BuyingWindow.UNKNOWN, examples=["within_3_months"])
+    interest: Note | None = Field(default=None, examples=["Fifty water pumps for a new plant"])
     campaign_id: CampaignId | None = None
     channel: Slug | None = None
     partner: Slug | None = None
@@ -63,8 +67,8 @@ class LeadCreate(Strict):
 class LeadUpdate(Strict):
     """What may change; a nearer `buying_window` pulls the lead forward."""
 
-    buying_window: BuyingWindow = BuyingWindow.UNKNOWN
-    interest: Note | None = None
+    buying_window: BuyingWindow = Field(default=BuyingWindow.UNKNOWN, examples=["now"])
+    interest: Note | None = Field(default=None, examples=["Sixty water pumps"])
     name: Name | None = None
     email: Email | None = None
     phone: Phone | None = None
@@ -78,20 +82,20 @@ class LeadUpdate(Strict):
 class LeadAssign(Strict):
     """To whom; left out, the rules choose."""
 
-    owner_id: UserId | None = None
+    owner_id: UserId | None = Field(default=None, examples=["usr_064gkndciprknf6emc10j6k0as"])
 
 
 class LeadContact(Strict):
     """When it happened; left out, now."""
 
-    at: Moment | None = None
+    at: Moment | None = Field(default=None, examples=["2026-03-02T09:30:00Z"])
 
 
 class LeadRecycle(Strict):
     """Why not now, and when again; left out, as the window's policy says."""
 
-    reason: Note
-    resurface_at: Moment | None = None
+    reason: Note = Field(examples=["Budget comes next year"])
+    resurface_at: Moment | None = Field(default=None, examples=["2027-01-10T08:00:00Z"])
     resurface_as: BuyingWindow | None = None
 
     def to_domain(self) -> Recycle:
@@ -102,7 +106,7 @@ class LeadRecycle(Strict):
 class LeadClose(Strict):
     """Why nothing will come of it."""
 
-    reason: Note
+    reason: Note = Field(examples=["Only wanted the catalogue"])
 
 
 class LeadQuery(PageQuery):
@@ -130,10 +134,10 @@ class LeadQuery(PageQuery):
 class ContactRead(Read):
     """How to reach the person behind a lead."""
 
-    name: str | None
-    email: str | None
-    phone: str | None
-    company: str | None
+    name: str | None = Field(examples=["Ada Lovelace"])
+    email: str | None = Field(examples=["ada@example.org"])
+    phone: str | None = Field(examples=["+49 30 1234567"])
+    company: str | None = Field(examples=["Analytical Engines Ltd"])
 
 
 class LeadRead(Read):
@@ -142,14 +146,14 @@ class LeadRead(Read):
     id: LeadId
     customer_id: CustomerId | None
     contact: ContactRead
-    source: str
-    source_key: str | None
+    source: str = Field(examples=["web-shop"])
+    source_key: str | None = Field(examples=["W-1042"])
     campaign_id: CampaignId | None
     response_id: ResponseId | None
-    channel: str | None
-    partner: str | None
-    referrer: str | None
-    interest: str | None
+    channel: str | None = Field(examples=["web"])
+    partner: str | None = Field(examples=[None])
+    referrer: str | None = Field(examples=[None])
+    interest: str | None = Field(examples=["Fifty water pumps for a new plant"])
     buying_window: WindowRead
     captured_window: WindowRead
     state: StateRead
@@ -163,7 +167,7 @@ class LeadRead(Read):
     resurface_at: Instant | None
     resurfaced: int
     ended_at: Instant | None
-    reason: str | None
+    reason: str | None = Field(examples=[None])
     deal_id: DealId | None
     version: int
 
@@ -214,8 +218,8 @@ class StepRead(Read):
     id: StepId
     from_state: StateRead | None
     to_state: StateRead
-    actor: str
-    reason: str | None
+    actor: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
+    reason: str | None = Field(examples=[None])
     at: Instant
 
 
@@ -245,8 +249,8 @@ class LeadHistory(Read):
 class ReasonRead(Read):
     """One part of a score."""
 
-    factor: str
-    value: str
+    factor: str = Field(examples=["buying_window"])
+    value: str = Field(examples=["now"])
     points: int
 
 

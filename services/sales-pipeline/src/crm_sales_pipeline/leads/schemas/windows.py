@@ -15,10 +15,10 @@ class WindowPolicyFields(Strict):
     """How leads of a window are treated."""
 
     approach: Approach
-    first_contact_minutes: Annotated[int, Field(ge=1, le=525_600)] | None = None
+    first_contact_minutes: Annotated[int, Field(ge=1, le=525_600)] | None = Field(default=None, examples=[30])
     resurface_after_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
     resurface_as: BuyingWindow | None = None
-    prior_rate: Rate
+    prior_rate: Rate = Field(examples=["0.2"])
     prior_weight: Annotated[int, Field(ge=1, le=1_000_000)] = 20
 
     def to_domain(self, window: BuyingWindow) -> WindowPolicy:
