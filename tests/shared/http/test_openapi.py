@@ -3,9 +3,9 @@
 from typing import Annotated, Any
 
 import pytest
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
-from crm_shared.fields import Strict
+from crm_shared.fields import DecimalField, MoneyField, Strict
 from crm_shared.http.app import create_app
 from crm_shared.http.call import Call, needs, public
 from crm_shared.http.router import Router
@@ -18,6 +18,15 @@ class Levels(Strict):
     """A mapping whose keys have a form."""
 
     levels: dict[Slug, int]
+
+
+class Bill(Strict):
+    """Money in several places."""
+
+    total: Annotated[MoneyField, Field(description="All of it.")]
+    parts: list[MoneyField]
+    paid: MoneyField | None = None
+    tax_rate: DecimalField
 
 
 router = Router(prefix="/v1/levels", tag="levels")
@@ -40,6 +49,11 @@ async def replace(body: Levels, call: Annotated[Call, needs("levels:write")]) ->
 @router.post("/preview", response_model=None)
 async def preview(body: Levels, call: Annotated[Call, needs("levels:read")]) -> None:
     """Reads only."""
+
+
+@router.post("/bill", response_model=None)
+async def bill(body: Bill, call: Annotated[Call, needs("levels:read")]) -> None:
+    """With money."""
 
 
 @router.get("/open", response_model=None)
@@ -83,3 +97,13 @@ def test_a_refused_state_is_named_where_a_state_is_asked_for(document: dict[str,
 
 def test_a_mapping_whose_keys_have_a_form_takes_no_others(document: dict[str, Any]) -> None:
     assert document["components"]["schemas"]["Levels"]["properties"]["levels"]["additionalProperties"] is False
+
+
+def test_money_is_one_schema_wherever_it_stands_and_its_amount_is_a_decimal(document: dict[str, Any]) -> None:
+    money = {"$ref": "#/components/schemas/Money"}
+    fields = document["components"]["schemas"]["Bill"]["properties"]
+    assert fields["total"] == {**money, "description": "All of it."}
+    assert fields["parts"]["items"] == money
+    assert fields["paid"]["anyOf"] == [money, {"type": "null"}]
+    amount = document["components"]["schemas"]["Money"]["properties"]["amount"]
+    assert (amount["format"], fields["tax_rate"]["format"]) == ("decimal", "decimal")

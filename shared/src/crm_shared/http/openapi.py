@@ -66,6 +66,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= {**problem.pop("$defs"), "Problem": problem}
     _close(schemas)
+    _name_money(document["paths"], schemas)
+    _name_money(dict(schemas), schemas)
     components["schemas"] = dict(sorted(schemas.items()))
     components["responses"] = {_name(status): _response(status) for status in _MEANINGS}
     components["securitySchemes"] = {
@@ -86,6 +88,21 @@ def _close(node: Any) -> None:
     elif isinstance(node, list):
         for child in cast("list[Any]", node):
             _close(child)
+
+
+def _name_money(node: Any, schemas: dict[str, Any]) -> None:
+    """Make money one schema, as models are: client generators make a type of every place where it is written out."""
+    if not isinstance(node, dict | list):
+        return
+    inside = cast("dict[Any, Any] | list[Any]", node)
+    for place, child in list(inside.items() if isinstance(inside, dict) else enumerate(inside)):
+        if isinstance(child, dict) and cast("dict[str, Any]", child).get("title") == "Money":
+            money = cast("dict[str, Any]", child)
+            remarks = {key: money.pop(key) for key in ("description", "default") if key in money}
+            schemas["Money"] = money
+            inside[place] = {"$ref": "#/components/schemas/Money", **remarks}
+        else:
+            _name_money(child, schemas)
 
 
 def _complete(operation: dict[str, Any], route: StrictRoute) -> None:
