@@ -20,6 +20,7 @@ class EventPayload(BaseModel):
     """The data of one published event type; subclasses say its name and show an example.
 
     `TYPE` is `crm.<aggregate>.<what-happened>.v<N>`; `ID_PREFIX` is the public prefix of the aggregate's ids.
+    `READ_SCOPE` is what a reader outside the suite must hold; unsaid, it is the one of the aggregate's own routes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,11 +28,17 @@ class EventPayload(BaseModel):
     TYPE: ClassVar[str]
     ID_PREFIX: ClassVar[str]
     EXAMPLE: ClassVar[dict[str, Any]]
+    READ_SCOPE: ClassVar[str] = ""
 
     @classmethod
     def aggregate(cls) -> str:
         """The aggregate's name, such as `ticket`."""
         return aggregate_of(cls.TYPE)
+
+    @classmethod
+    def read_scope(cls) -> str:
+        """The scope that a reader outside the suite must hold to be told of this."""
+        return cls.READ_SCOPE or f"{cls.aggregate()}s:read"
 
     def to_json(self) -> str:
         """The payload as JSON text."""

@@ -12,7 +12,6 @@ from datetime import timedelta
 
 from crm_shared.bus import metrics
 from crm_shared.bus.effects import Effects
-from crm_shared.bus.handlers import Projections, Reactions
 from crm_shared.bus.intake import Healing, Intake
 from crm_shared.bus.parked_keys import ParkedKeys
 from crm_shared.bus.port import RETENTION, Bus, BusUnavailable, Delivered, Fenced, Subscription, TopicMissing
@@ -21,7 +20,6 @@ from crm_shared.clock import Clock
 from crm_shared.db.away import PASSING
 from crm_shared.db.inbox import sweep_inbox
 from crm_shared.db.pool import Database
-from crm_shared.events import topic_of
 from crm_shared.observability.logs import logger
 
 _log = logger("bus.consumer")
@@ -49,16 +47,14 @@ class Consumer:
         bus: Bus,
         *,
         name: str,
-        projections: Projections,
-        reactions: Reactions,
+        effects: Effects,
         clock: Clock,
     ) -> None:
         self._database = database
         self._bus = bus
         self._name = name
-        self._topics = sorted({topic_of(kind) for kind in (*projections.handlers, *reactions.handlers)})
+        self._topics = effects.topics
         self._clock = clock
-        effects = Effects(projections, reactions, clock)
         self.intake = Intake(database, effects, clock)
         self.parked = ParkedKeys(database, effects, self.intake, clock)
         self._healing: set[Healing] = set()

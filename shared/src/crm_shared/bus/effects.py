@@ -5,25 +5,34 @@ from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
-from crm_shared.bus.handlers import Projections, Reactions, received
+from crm_shared.bus.handlers import Projections, Reactions, Tap, received
 from crm_shared.bus.sequencing import ERASED, Step, mentioned_ids
 from crm_shared.clock import Clock
 from crm_shared.db.inbox import erased_among, mark_erased
 from crm_shared.db.parking import blank_mentions
 from crm_shared.db.pool import Tx
 from crm_shared.errors import Invalid
-from crm_shared.events import Envelope
+from crm_shared.events import Envelope, topic_of
 from crm_shared.ids import parse_id
 from crm_shared.observability.tracing import following
 
 
 class Effects:
-    """What one service does with events: its projections, then its reactions."""
+    """What one service does with events: its tap, its projections, then its reactions."""
 
-    def __init__(self, projections: Projections, reactions: Reactions, clock: Clock) -> None:
+    def __init__(self, projections: Projections, reactions: Reactions, clock: Clock, *, tap: Tap | None = None) -> None:
         self._projections = projections
         self._reactions = reactions
         self._clock = clock
+        self._tap = tap
+        handled = {topic_of(kind) for kind in (*projections.handlers, *reactions.handlers)}
+        self._tapped = tap.topics if tap else frozenset[str]()
+        self._only_tapped = self._tapped - handled
+        self.topics = sorted(handled | self._tapped)
+
+    def in_sequence(self, topic: str) -> bool:
+        """Whether an event of this topic has to wait for those before it."""
+        return topic not in self._only_tapped
 
     async def apply(self, tx: Tx, steps: Sequence[Step]) -> None:
         """Apply one round: at most one event of each key."""
@@ -31,6 +40,8 @@ class Effects:
         if not wanted:
             return
         wanted = await self._without_erased(tx, wanted)
+        if self._tap is not None:
+            await self._tap.take(tx, [step.envelope for step in wanted if step.envelope.topic in self._tapped])
         await self._project(tx, [step.envelope for step in wanted if step.projections])
         for step in wanted:
             if step.reactions:
@@ -38,7 +49,8 @@ class Effects:
 
     def _concerns(self, step: Step) -> bool:
         kind = step.envelope.type
-        return kind in self._projections.handlers or kind in self._reactions.handlers or kind.endswith(ERASED)
+        handled = kind in self._projections.handlers or kind in self._reactions.handlers
+        return handled or kind.endswith(ERASED) or step.envelope.topic in self._tapped
 
     async def _without_erased(self, tx: Tx, steps: Sequence[Step]) -> list[Step]:
         """Leave out what speaks of an erased person, so that a late receipt recreates nobody."""

@@ -1,12 +1,15 @@
 """What a slice does with other services' events: projections keep local copies, reactions run commands."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
+
+from crm_shared.db.pool import Tx
+from crm_shared.events import Envelope
 
 F = TypeVar("F", bound=BaseModel)
 
@@ -30,6 +33,18 @@ ProjectionHandler = Callable[..., Awaitable[None]]
 
 ReactionHandler = Callable[..., Awaitable[None]]
 """`async def handler(tx: Tx, event: Received[Model], *, now: datetime) -> None`"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """Takes every event of some topics as it came, whatever its type.
+
+    It is for what passes events on and draws no conclusion from them: each arrives once and in its key's order, but
+    none waits for one that is missing. What speaks of an erased person never arrives; the erasure itself does.
+    """
+
+    topics: frozenset[str]
+    take: Callable[[Tx, Sequence[Envelope]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

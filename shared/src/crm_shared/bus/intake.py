@@ -18,7 +18,7 @@ from crm_shared.bus.sequencing import Incoming, Plan, as_parked, plan
 from crm_shared.clock import Clock
 from crm_shared.db import inbox, parking
 from crm_shared.db.away import AWAY, PASSING
-from crm_shared.db.inbox import UNSEEN
+from crm_shared.db.inbox import UNSEEN, Position
 from crm_shared.db.pool import NO_TENANT, Database
 from crm_shared.events import Envelope
 from crm_shared.observability.logs import logger
@@ -69,7 +69,8 @@ class Intake:
             except ValueError as error:
                 broken.append((delivered, error))
             else:
-                by_tenant.setdefault(envelope.tenant, []).append(Incoming(delivered, envelope))
+                item = Incoming(delivered, envelope, self._effects.in_sequence(delivered.topic))
+                by_tenant.setdefault(envelope.tenant, []).append(item)
         deadline = _now_s() + _RETRY_FOR_S
         outcomes = await asyncio.gather(
             *(self._take_tenant(tenant, items, deadline) for tenant, items in by_tenant.items()),
@@ -130,6 +131,8 @@ class Intake:
         async with self._database.transaction(tenant) as tx:
             if not await inbox.claim(tx, [item.envelope.id]):
                 return
+            if not item.in_sequence:  # its place is the next one, so that it can be tried again, or skipped
+                await inbox.advance(tx, {item.key: Position(item.position.epoch, item.position.seq - 1)})
             reasons = {item.key: parking.FAILED}
             await parking.park_keys(tx, reasons, now=self._clock.now(), error=_told(error))
             await parking.park_events(tx, [item.parked()])

@@ -33,10 +33,11 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A delivered record and the event in it."""
+    """A delivered record and the event in it; out of sequence, it waits for no other one."""
 
     delivered: Delivered
     envelope: Envelope
+    in_sequence: bool = True
 
     @property
     def key(self) -> str:
@@ -110,7 +111,7 @@ def plan(batch: Iterable[Incoming], states: Mapping[str, KeyState]) -> Plan:
     for item in batch:
         key = item.key
         state = current.get(key, KeyState())
-        verdict = judge(state.position, item.position, item.envelope.type)
+        verdict = judge(state.position, item.position, item.envelope.type) if item.in_sequence else Verdict.NEXT
         if state.parked:
             _wait(result, item, key, verdict)
         elif verdict in {Verdict.NEXT, Verdict.REPLACES}:
@@ -119,9 +120,10 @@ def plan(batch: Iterable[Incoming], states: Mapping[str, KeyState]) -> Plan:
             if nth == len(result.rounds):
                 result.rounds.append([])
             result.rounds[nth].append(step_of(item.envelope))
-            reached = max(state.position, item.position)
-            current[key] = replace(state, position=reached)
-            result.positions[key] = reached
+            if item.in_sequence:
+                reached = max(state.position, item.position)
+                current[key] = replace(state, position=reached)
+                result.positions[key] = reached
         elif verdict is Verdict.STALE:
             result.stale.append(item)
         else:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import MetaData
 
-from crm_shared.bus.handlers import Projections, Reactions
+from crm_shared.bus.handlers import Projections, Reactions, Tap
 from crm_shared.db.due import Timers
 from crm_shared.db.migrations import Schema
 from crm_shared.db.operations import Jobs
@@ -37,7 +37,8 @@ class Service:
     """A service: its name, tables, slices from bottom to top, and the prefix of its operations' ids.
 
     `migrations` is the folder with `env.py` and `versions/`. `loops` are a worker's own endless tasks. `resources` maps
-    the name of a type to what makes it from the settings, once a process (`Call.resource`).
+    the name of a type to what makes it from the settings, once a process (`Call.resource`). `tap` takes all events of
+    the topics it names, beside what the slices do with theirs.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Service:
     operation_prefix: str
     migrations: Path
     loops: Sequence[Loop] = ()
+    tap: Tap | None = None
     resources: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
 
     @property
@@ -73,7 +75,8 @@ class Service:
     def topics_consumed(self) -> list[str]:
         """The topics that the service reads."""
         types = {kind for part in self.slices for kind in (*part.projections.handlers, *part.reactions.handlers)}
-        return sorted({topic_of(kind) for kind in types})
+        tapped = self.tap.topics if self.tap else frozenset[str]()
+        return sorted({topic_of(kind) for kind in types} | tapped)
 
     @property
     def timers(self) -> Timers:

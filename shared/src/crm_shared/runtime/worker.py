@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from crm_shared.bus.consumer import Consumer
+from crm_shared.bus.effects import Effects
 from crm_shared.bus.port import Bus
 from crm_shared.bus.relay import Relay
 from crm_shared.clock import Clock
@@ -54,8 +55,7 @@ class Worker:
             database,
             bus,
             name=service.name,
-            projections=service.projections,
-            reactions=service.reactions,
+            effects=Effects(service.projections, service.reactions, clock, tap=service.tap),
             clock=clock,
         )
 

@@ -17,6 +17,7 @@ import asyncpg
 from pydantic import BaseModel
 
 from crm_shared.bus.consumer import Consumer
+from crm_shared.bus.effects import Effects
 from crm_shared.bus.handlers import Projections, Reactions, Received
 from crm_shared.bus.port import Bus, Delivered, Subscription
 from crm_shared.bus.relay import Relay
@@ -160,8 +161,7 @@ class Line:
             self.consuming,
             bus or self.bus,
             name=f"probe-{self.aggregate}",
-            projections=self.projections,
-            reactions=self.reactions,
+            effects=Effects(self.projections, self.reactions, self.clock),
             clock=self.clock,
         )
 

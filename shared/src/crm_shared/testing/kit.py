@@ -135,11 +135,12 @@ class ServiceKit:
 
     async def apply(self, envelopes: Iterable[Envelope]) -> None:
         """Apply foreign events as the consumer does, through inbox and sequence; a handler's error is raised."""
-        effects = Effects(self.service.projections, self.service.reactions, self.clock)
+        effects = Effects(self.service.projections, self.service.reactions, self.clock, tap=self.service.tap)
         intake = Intake(self.worker, effects, self.clock)
         for envelope in envelopes:
             delivered = Delivered(envelope.topic, envelope.key, envelope.to_bytes(), {}, 0, 0, envelope.time)
-            await intake.apply(envelope.tenant, [Incoming(delivered, envelope)])
+            in_sequence = effects.in_sequence(envelope.topic)
+            await intake.apply(envelope.tenant, [Incoming(delivered, envelope, in_sequence)])
 
     async def events(self, tenant: UUID, *event_types: str) -> list[Envelope]:
         """What the service has emitted for this tenant (of these types), oldest first."""
