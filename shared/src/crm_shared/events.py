@@ -79,6 +79,7 @@ class Envelope:
     sequence: int
     traceparent: str | None
     data: str
+    tracestate: str | None = None
 
     @property
     def topic(self) -> str:
@@ -113,6 +114,8 @@ class Envelope:
         }
         if self.traceparent:
             fields["traceparent"] = self.traceparent
+        if self.tracestate:
+            fields["tracestate"] = self.tracestate
         return orjson.dumps(fields, option=orjson.OPT_UTC_Z)
 
     @classmethod
@@ -152,6 +155,7 @@ class Envelope:
                 sequence=sequence,
                 traceparent=fields.get("traceparent"),
                 data=orjson.dumps(fields["data"]).decode(),
+                tracestate=fields.get("tracestate"),
             )
         except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise ValueError(f"not an event: {error!r}") from error

@@ -15,6 +15,7 @@ from crm_shared.bus.effects import Effects
 from crm_shared.bus.intake import Healing, Intake
 from crm_shared.bus.parked_keys import ParkedKeys
 from crm_shared.bus.port import RETENTION, Bus, BusUnavailable, Delivered, Fenced, Subscription, TopicMissing
+from crm_shared.bus.spans import Place
 from crm_shared.bus.wake import Doorbell
 from crm_shared.clock import Clock
 from crm_shared.db.away import PASSING
@@ -55,6 +56,7 @@ class Consumer:
         self._name = name
         self._topics = effects.topics
         self._clock = clock
+        effects.place = Place(name, bus.system)
         self.intake = Intake(database, effects, clock)
         self.parked = ParkedKeys(database, effects, self.intake, clock)
         self._healing: set[Healing] = set()

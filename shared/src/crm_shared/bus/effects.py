@@ -1,12 +1,11 @@
 """Handing events to a service's handlers, inside somebody else's transaction."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from typing import Any
 from uuid import UUID
 
 from crm_shared.bus.handlers import Projections, Reactions, Tap, received
 from crm_shared.bus.sequencing import ERASED, Step, mentioned_ids
+from crm_shared.bus.spans import Place, processing
 from crm_shared.clock import Clock
 from crm_shared.db.inbox import erased_among, mark_erased
 from crm_shared.db.parking import blank_mentions
@@ -14,7 +13,6 @@ from crm_shared.db.pool import Tx
 from crm_shared.errors import Invalid
 from crm_shared.events import Envelope, topic_of
 from crm_shared.ids import parse_id
-from crm_shared.observability.tracing import following
 
 
 class Effects:
@@ -24,6 +22,7 @@ class Effects:
         self._projections = projections
         self._reactions = reactions
         self._clock = clock
+        self.place = Place()
         self._tap = tap
         handled = {topic_of(kind) for kind in (*projections.handlers, *reactions.handlers)}
         self._tapped = tap.topics if tap else frozenset[str]()
@@ -68,18 +67,13 @@ class Effects:
             by_type.setdefault(envelope.type, []).append(envelope)
         for kind, group in by_type.items():
             for handler in self._projections.handlers.get(kind, ()):
-                with _trace(group[0]):
+                with processing(self.place, group, handler.call):
                     await handler.call(tx, [received(envelope, handler.model) for envelope in group])
 
     async def _react(self, tx: Tx, envelope: Envelope) -> None:
         for handler in self._reactions.handlers.get(envelope.type, ()):
-            with _trace(envelope):
+            with processing(self.place, (envelope,), handler.call):
                 await handler.call(tx, received(envelope, handler.model), now=self._clock.now())
-
-
-def _trace(envelope: Envelope) -> AbstractContextManager[Any]:
-    """What a handler logs and emits belongs to the trace of what it handles."""
-    return following(envelope.traceparent)
 
 
 def _ids(envelope: Envelope) -> set[UUID]:

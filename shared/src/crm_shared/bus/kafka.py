@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -102,6 +102,8 @@ class _Line:
 
 class KafkaBus:
     """Kafka as one process sees it."""
+
+    system: ClassVar[str] = "kafka"
 
     def __init__(self, url: str) -> None:
         self._settings = KafkaSettings.parse(url)

@@ -12,7 +12,7 @@ BusError
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 MAX_RECORD_BYTES = 1_000_000
 """The largest value a bus takes; events are held to 900 KB where they are inserted, so none is refused later."""
@@ -118,6 +118,9 @@ class Subscription(Protocol):
 
 class Bus(Protocol):
     """The event bus as this process sees it."""
+
+    system: ClassVar[str]
+    """What it is, as traces name it."""
 
     async def publish(self, records: Sequence[Record]) -> None:
         """Publish all; returns when every one is acknowledged, in the sequence's order for each key.

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import asyncpg
 import orjson
@@ -50,6 +50,8 @@ async def unavailable_when_away() -> AsyncGenerator[None]:
 
 class PostgresLog:
     """The log as one process sees it."""
+
+    system: ClassVar[str] = "postgresql"
 
     def __init__(self, url: str, *, session_s: float = 10.0, retention: timedelta = RETENTION) -> None:
         self._url = url

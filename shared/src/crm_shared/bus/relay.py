@@ -20,6 +20,7 @@ import asyncpg
 
 from crm_shared.bus import metrics
 from crm_shared.bus.port import Bus, BusUnavailable, Record, RecordRefused, TopicMissing
+from crm_shared.bus.spans import Place, sending
 from crm_shared.bus.wake import Doorbell
 from crm_shared.clock import SystemClock
 from crm_shared.db.away import AWAY
@@ -44,7 +45,7 @@ SILENT_AFTER_S = 10.0
 
 _WAITING = """
 SELECT o.id, o.slot, o.event_id, o.type, o.subject, o.created_at, o.tenant_id, o.aggregate_id, o.epoch, o.seq,
-       o.traceparent, o.data
+       o.traceparent, o.tracestate, o.data
 FROM unnest($1::smallint[]) AS held(slot) CROSS JOIN LATERAL (
     SELECT * FROM outbox r WHERE r.slot = held.slot AND r.parked_at IS NULL AND NOT EXISTS (
         SELECT 1 FROM outbox p
@@ -83,6 +84,7 @@ class Relay:
         self._bus = bus
         self._url = direct_url
         self._source = source
+        self._place = Place(source, bus.system)
         self._clock = SystemClock()
         self._doorbell = Doorbell()
         self._held: list[int] = []
@@ -190,7 +192,9 @@ class Relay:
         if not rows:
             return 0
         try:
-            await self._publish(connection, [self._record(row) for row in rows])
+            envelopes = [self._envelope(row) for row in rows]
+            with sending(self._place, envelopes):
+                await self._publish(connection, [_record(envelope) for envelope in envelopes])
         except RecordRefused as error:
             await self._park(connection, [rows[at] for at in error.positions], error.reason)
             return 0
@@ -230,8 +234,8 @@ class Relay:
         )
         self._doorbell.ring()
 
-    def _record(self, row: Any) -> Record:
-        envelope = Envelope(
+    def _envelope(self, row: Any) -> Envelope:
+        return Envelope(
             id=row["event_id"],
             type=row["type"],
             source=self._source,
@@ -243,21 +247,27 @@ class Relay:
             sequence=row["seq"],
             traceparent=row["traceparent"],
             data=row["data"],
+            tracestate=row["tracestate"],
         )
-        headers = {
-            "content-type": CONTENT_TYPE,
-            "ce_id": str(envelope.id),
-            "ce_type": envelope.type,
-            "ce_source": envelope.source,
-            "ce_subject": envelope.subject,
-        }
-        if envelope.traceparent:
-            headers["traceparent"] = envelope.traceparent
-        return Record(envelope.topic, envelope.key, envelope.to_bytes(), headers)
 
     async def _pause(self) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), random.uniform(0.2, 2.0))  # noqa: S311 # spreads retries
+
+
+def _record(envelope: Envelope) -> Record:
+    headers = {
+        "content-type": CONTENT_TYPE,
+        "ce_id": str(envelope.id),
+        "ce_type": envelope.type,
+        "ce_source": envelope.source,
+        "ce_subject": envelope.subject,
+    }
+    if envelope.traceparent:
+        headers["traceparent"] = envelope.traceparent
+    if envelope.tracestate:
+        headers["tracestate"] = envelope.tracestate
+    return Record(envelope.topic, envelope.key, envelope.to_bytes(), headers)
 
 
 def _topic(row: Any) -> str:

@@ -37,6 +37,7 @@ outbox = tenant_table(
     Column("slot", SmallInteger(), nullable=False),
     Column("subject", Text(), nullable=False),
     Column("traceparent", Text()),
+    Column("tracestate", Text()),
     Column("data", Text(), nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("parked_at", DateTime(timezone=True)),

@@ -14,7 +14,7 @@ from crm_shared.db.pool import Database, Pending, Tx
 from crm_shared.errors import TooLarge
 from crm_shared.events import partition_key
 from crm_shared.ids import new_id, public_id
-from crm_shared.observability.tracing import current_traceparent
+from crm_shared.observability.tracing import current_trace
 
 SLOTS = 16
 MAX_EVENT_BYTES = 900_000
@@ -29,8 +29,9 @@ WITH bumped AS (
     ON CONFLICT (tenant_id, aggregate, aggregate_id) DO UPDATE SET seq = s.seq + excluded.seq
     RETURNING epoch, seq
 )
-INSERT INTO outbox (tenant_id, event_id, aggregate, aggregate_id, epoch, seq, type, slot, subject, traceparent, data)
-SELECT $1, $5, $2, $3, epoch, seq, $6, $7, $8, $9, $10 FROM bumped
+INSERT INTO outbox (tenant_id, event_id, aggregate, aggregate_id, epoch, seq, type, slot, subject, traceparent,
+                    tracestate, data)
+SELECT $1, $5, $2, $3, epoch, seq, $6, $7, $8, $9, $10, $11 FROM bumped
 """
 _BUMP = """
 INSERT INTO event_sequence AS s (tenant_id, aggregate, aggregate_id, seq)
@@ -39,10 +40,11 @@ ON CONFLICT (tenant_id, aggregate, aggregate_id) DO UPDATE SET seq = s.seq + exc
 RETURNING aggregate, aggregate_id, epoch, seq
 """
 _MANY = """
-INSERT INTO outbox (tenant_id, event_id, aggregate, aggregate_id, epoch, seq, type, slot, subject, traceparent, data)
-SELECT $1, e, a, i, p, s, t, l, j, $10, d
+INSERT INTO outbox (tenant_id, event_id, aggregate, aggregate_id, epoch, seq, type, slot, subject, traceparent,
+                    tracestate, data)
+SELECT $1, e, a, i, p, s, t, l, j, $10, $11, d
 FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::int[], $6::bigint[], $7::text[], $8::smallint[], $9::text[],
-            $11::text[]) WITH ORDINALITY AS u(e, a, i, p, s, t, l, j, d, nth)
+            $12::text[]) WITH ORDINALITY AS u(e, a, i, p, s, t, l, j, d, nth)
 ORDER BY nth
 """
 
@@ -77,7 +79,7 @@ async def _flush_one(tx: Tx, event: Pending) -> None:
         event.payload.TYPE,
         slot_of(tx.tenant, event.aggregate_id),
         public_id(event.payload.ID_PREFIX, event.aggregate_id),
-        current_traceparent(),
+        *_trace(),
         _data(event),
     )
 
@@ -116,7 +118,7 @@ async def _flush_many(tx: Tx, pending: Sequence[Pending]) -> None:
         [event.payload.TYPE for event in pending],
         [slot_of(tx.tenant, event.aggregate_id) for event in pending],
         [public_id(event.payload.ID_PREFIX, event.aggregate_id) for event in pending],
-        current_traceparent(),
+        *_trace(),
         data,
     )
 
@@ -148,6 +150,11 @@ async def raise_epoch(owner_connection: Any) -> int:
 
 def _steps(event: Pending) -> int:
     return 0 if event.payload.TYPE.endswith(SNAPSHOT_SUFFIX) else 1
+
+
+def _trace() -> tuple[str | None, str | None]:
+    """`traceparent` and `tracestate` of the work that emits."""
+    return current_trace() or (None, None)
 
 
 def _data(event: Pending) -> str:

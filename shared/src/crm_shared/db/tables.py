@@ -71,6 +71,7 @@ operation = tenant_table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("started_at", DateTime(timezone=True)),
     Column("finished_at", DateTime(timezone=True)),
+    Column("traceparent", Text()),
     PrimaryKeyConstraint("tenant_id", "id"),
     Index("ix_operation_unfinished", "created_at", postgresql_where="finished_at IS NULL"),
     across=("SELECT", "UPDATE"),

@@ -10,13 +10,15 @@ from typing import Any
 
 from prometheus_client import Counter, Histogram
 
-from crm_shared.observability.tracing import following
+from crm_shared.observability.tracing import Begun, Kind, Span, Trace, are_traced, began, following
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_PROBES = frozenset({"/livez", "/readyz", "/metrics"})
+"""What a machine asks every few seconds is no part of anybody's trace."""
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{8,64}$")
 REQUESTS = Counter("crm_http_requests_total", "Requests by route and status.", ["service", "method", "route", "status"])
 SECONDS = Histogram("crm_http_request_seconds", "Time to answer, by route.", ["service", "method", "route"])
@@ -38,9 +40,8 @@ class Conversation:
         sent = headers.get(b"x-request-id", b"")
         request_id = sent.decode() if _REQUEST_ID.match(sent) else f"req_{secrets.token_hex(10)}"
         scope.setdefault("state", {})["request_id"] = request_id
-        traceparent = headers.get(b"traceparent", b"").decode("latin-1")
         status = 500
-        began = time.perf_counter()
+        began_s = time.perf_counter()
 
         async def answer(message: MutableMapping[str, Any]) -> None:
             nonlocal status
@@ -49,17 +50,32 @@ class Conversation:
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
             await send(message)
 
-        try:
-            with following(traceparent, request_id=request_id):
+        with self._work(scope, headers, request_id) as span:
+            try:
                 await self._app(scope, receive, answer)
-        except asyncio.CancelledError:
-            status = 499  # the client has gone
-            raise
-        finally:
-            route: str = getattr(scope.get("route"), "path", "unmatched")
-            counter, timer = _meters(self._service, scope["method"], route, status)
-            counter.inc()
-            timer.observe(time.perf_counter() - began)
+            except asyncio.CancelledError:
+                status = 499  # the client has gone
+                raise
+            finally:
+                method: str = scope["method"]
+                route: str = getattr(scope.get("route"), "path", "unmatched")
+                counter, timer = _meters(self._service, method, route, status)
+                counter.inc()
+                timer.observe(time.perf_counter() - began_s)
+                if are_traced():
+                    told = {"http.route": route, "http.response.status_code": status}
+                    span.tell(told, name=f"{method} {route}", failed=status >= 500)
+
+    def _work(self, scope: Scope, headers: dict[bytes, bytes], request_id: str) -> Span:
+        parent = headers.get(b"traceparent")
+        trace = None
+        if parent is not None:
+            trace = Trace.read(parent.decode("latin-1"), headers.get(b"tracestate", b"").decode("latin-1"))
+        if not are_traced() or scope["path"] in _PROBES:
+            return following(trace, request_id=request_id)
+        method: str = scope["method"]
+        asked = {"http.request.method": method, "url.scheme": scope.get("scheme", "http")}
+        return began(Begun(self._service, method, Kind.SERVER, trace, attributes=asked, request_id=request_id))
 
 
 @lru_cache(maxsize=5_000)
