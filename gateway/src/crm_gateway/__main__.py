@@ -1,4 +1,4 @@
-"""`python -m crm_gateway api | worker | migrate | revision | contracts | merge`."""
+"""`python -m crm_gateway api | worker | provision | migrate | operator-key | revision | contracts | merge`."""
 
 import sys
 from pathlib import Path
@@ -25,5 +25,9 @@ match sys.argv[1:]:
         serve_gateway()
     case ["merge", *folders]:
         _merge(folders)
+    case ["operator-key", *words]:
+        from crm_gateway.operator_key import print_operator_key
+
+        print_operator_key(words)
     case _:
         main(SERVICE)

@@ -2,17 +2,20 @@
 
 import builtins
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated, Any, TypeVar
+from uuid import UUID, uuid5
 
 import orjson
 from fastapi import Query, Response
+from pydantic import BaseModel
 
-from crm_gateway.identity import commands, store
+from crm_gateway.identity import commands, moving_in, store
 from crm_gateway.identity.authentication import Recognition
 from crm_gateway.identity.domain.accounts import ApiKey, AuditEntry, Tenant, User
 from crm_gateway.identity.domain.credentials import Credential, CredentialKind, new_credential
+from crm_gateway.identity.domain.roles import PLATFORM
 from crm_gateway.identity.log_in import log_in
 from crm_gateway.identity.passwords import hash_password
 from crm_gateway.identity.schemas import (
@@ -29,7 +32,10 @@ from crm_gateway.identity.schemas import (
     SessionCreate,
     SessionId,
     SessionRead,
+    TenantCreate,
     TenantId,
+    TenantOpenedRead,
+    TenantPage,
     TenantRead,
     UserCreate,
     UserId,
@@ -38,8 +44,8 @@ from crm_gateway.identity.schemas import (
     UserUpdate,
 )
 from crm_shared.db.pool import Tx
-from crm_shared.errors import NotFound
-from crm_shared.http.call import Call, needs, public
+from crm_shared.errors import Conflict, NotFound
+from crm_shared.http.call import Call, needs, on_behalf, public
 from crm_shared.http.pagination import PageQuery
 from crm_shared.http.router import Router
 from crm_shared.ids import new_id, public_id
@@ -57,6 +63,8 @@ Anyone = Annotated[Call, public("Logging in is how one becomes somebody; the pas
 Self = Annotated[Call, needs("me:read")]
 Reader = Annotated[Call, needs("identity:read")]
 Admin = Annotated[Call, needs("identity:admin")]
+Operator = Annotated[Call, needs(PLATFORM)]
+T = TypeVar("T")
 
 
 @sessions.post("", status_code=201, response_model=SessionRead)
@@ -91,19 +99,48 @@ async def get(call: Self) -> Response:
     return await call.read(_own_tenant, answer=shown)
 
 
+@tenants.post("", status_code=201, response_model=TenantOpenedRead)
+async def open_tenant(body: TenantCreate, call: Operator) -> Response:
+    """Let a company move in. The key of its first administrator is in this answer and never again."""
+    password_hash = await hash_password(body.admin.password)
+    credential = new_credential(CredentialKind.API_KEY, new_id())
+    theirs = on_behalf(call, replace(call.viewer, tenant=_new_tenant(call)))
+    make = partial(moving_in.open_tenant, data=body.to_domain(password_hash, credential))
+    return await _shown_once(theirs, make, credential, TenantRead.of)
+
+
+@tenants.get("", response_model=TenantPage)
+async def list_tenants(call: Operator, filters: Annotated[PageQuery, Query()]) -> Response:
+    """All companies of this installation, in the order of their moving in."""
+    return await call.page(
+        _tenants, filters, answer=TenantRead.of, key=lambda tenant: (tenant.created_at, tenant.id), finder=True
+    )
+
+
 @tenants.get("/{tenant_id}", response_model=TenantRead)
 async def get_tenant(tenant_id: TenantId, call: Reader) -> Response:
-    """My company; any other doesn't exist for me."""
-    return await call.read(_tenant, tenant_id, answer=TenantRead.of)
+    """My company; any other doesn't exist for me, unless I run the installation."""
+    return await _concerning(call, tenant_id).read(_own_tenant, answer=TenantRead.of)
+
+
+@tenants.post("/{tenant_id}/suspend", response_model=TenantRead)
+async def suspend(tenant_id: TenantId, call: Operator) -> Response:
+    """Keep a company's people and keys out; its data stays."""
+    if tenant_id == call.viewer.tenant:
+        raise Conflict("This would lock you out; another tenant's operator may do it.", code="own_tenant")
+    return await _change_tenant(call, tenant_id, commands.suspend_tenant)
+
+
+@tenants.post("/{tenant_id}/resume", response_model=TenantRead)
+async def resume(tenant_id: TenantId, call: Operator) -> Response:
+    """Let a suspended company's people and keys in again."""
+    return await _change_tenant(call, tenant_id, commands.resume_tenant)
 
 
 @tenants.post("/{tenant_id}/close", response_model=TenantRead)
 async def close(tenant_id: TenantId, call: Admin) -> Response:
-    """Leave: nobody gets in any more, and every service purges this company's data."""
-    _require_own(call.viewer, tenant_id)
-    answer = await call.write(commands.close_tenant, answer=TenantRead.of)
-    call.resource(Recognition).forget_tenant(tenant_id)
-    return answer
+    """Leave: nobody gets in any more, and every service purges this company's data. It can't be undone."""
+    return await _change_tenant(call, tenant_id, commands.close_tenant)
 
 
 @users.post("", status_code=201, response_model=UserRead)
@@ -157,7 +194,7 @@ async def create_key(body: ApiKeyCreate, call: Admin) -> Response:
     """Make a key for a machine. Its text is in this answer and never again."""
     credential = new_credential(CredentialKind.API_KEY, new_id())
     make = partial(commands.create_api_key, data=body.to_domain(credential))
-    return await _shown_once(call, make, credential)
+    return await _shown_once(call, make, credential, ApiKeyRead.of)
 
 
 @api_keys.get("", response_model=ApiKeyPage)
@@ -170,9 +207,8 @@ async def list_keys(call: Reader, filters: Annotated[PageQuery, Query()]) -> Res
 async def rotate(key_id: ApiKeyId, body: ApiKeyRotate, call: Admin) -> Response:
     """Give a key a new secret; the old one holds for `overlap_hours` more, so that nothing stops meanwhile."""
     credential = new_credential(CredentialKind.API_KEY, key_id)
-    answer = await _shown_once(
-        call, partial(commands.rotate_api_key, credential=credential, overlap=body.overlap), credential
-    )
+    rotated = partial(commands.rotate_api_key, credential=credential, overlap=body.overlap)
+    answer = await _shown_once(call, rotated, credential, ApiKeyRead.of)
     call.resource(Recognition).forget(key_id)
     return answer
 
@@ -191,35 +227,55 @@ async def list_audit(call: Admin, filters: Annotated[PageQuery, Query()]) -> Res
     return await call.page(_audit, filters, answer=AdminActRead.of, key=lambda entry: (entry.id,))
 
 
-async def _shown_once(call: Call, command: Callable[..., Awaitable[ApiKey]], credential: Credential) -> Response:
+async def _shown_once(
+    call: Call,
+    command: Callable[..., Awaitable[T]],
+    credential: Credential,
+    answer: Callable[[T], BaseModel],
+) -> Response:
     """Runs a command that makes a secret, and shows it beside the answer.
 
     What an Idempotency-Key keeps for repeats is the answer without the secret, so the secret is nowhere stored.
     """
     ran = False
 
-    async def run(tx: Tx, viewer: Viewer, **arguments: Any) -> ApiKey:
+    async def run(tx: Tx, viewer: Viewer, **arguments: Any) -> T:
         nonlocal ran
         ran = True
         return await command(tx, viewer, **arguments)
 
-    answer = await call.write(run, answer=ApiKeyRead.of)
-    shown = {**orjson.loads(bytes(answer.body)), "key": credential.text if ran else None}
-    kept = {name: value for name, value in answer.headers.items() if name in ("etag", "location")}
-    return Response(orjson.dumps(shown), answer.status_code, kept, "application/json")
+    told = await call.write(run, answer=answer)
+    shown = {**orjson.loads(bytes(told.body)), "key": credential.text if ran else None}
+    kept = {name: value for name, value in told.headers.items() if name in ("etag", "location")}
+    return Response(orjson.dumps(shown), told.status_code, kept, "application/json")
 
 
-def _require_own(viewer: Viewer, tenant_id: UUID) -> None:
-    if tenant_id != viewer.tenant:
+def _new_tenant(call: Call) -> UUID:
+    """The id of a tenant to be; the same one for a request that is sent again."""
+    key = call.request.headers.get("idempotency-key")
+    return uuid5(call.viewer.tenant, f"{call.viewer.subject} {key}") if key else new_id()
+
+
+def _concerning(call: Call, tenant_id: UUID) -> Call:
+    """The call inside that tenant: one's own, or any for those who run the installation."""
+    if tenant_id == call.viewer.tenant:
+        return call
+    if not call.viewer.may(PLATFORM):
         raise NotFound.of("tenant", public_id("ten", tenant_id))
+    return on_behalf(call, replace(call.viewer, tenant=tenant_id))
+
+
+async def _change_tenant(call: Call, tenant_id: UUID, command: Callable[..., Awaitable[Tenant]]) -> Response:
+    answer = await _concerning(call, tenant_id).write(command, answer=TenantRead.of)
+    call.resource(Recognition).forget_tenant(tenant_id)
+    return answer
+
+
+async def _tenants(tx: Tx, viewer: Viewer, filters: PageQuery, **page: Any) -> builtins.list[Tenant]:
+    return await store.list_tenants(tx, **page)
 
 
 async def _own_tenant(tx: Tx, viewer: Viewer) -> Tenant | None:
-    return await store.get_tenant(tx)
-
-
-async def _tenant(tx: Tx, viewer: Viewer, tenant_id: UUID) -> Tenant | None:
-    _require_own(viewer, tenant_id)
     return await store.get_tenant(tx)
 
 

@@ -79,9 +79,9 @@ class Recognition:
             del self._known[digest]
 
     def forget_tenant(self, tenant: UUID) -> None:
-        """Forgets everybody of a tenant."""
+        """Forgets everybody of a tenant, and who was nobody: it may have been one of a tenant that was kept out."""
         for digest, memory in list(self._known.items()):
-            if memory.principal is not None and memory.principal.viewer.tenant == tenant:
+            if memory.principal is None or memory.principal.viewer.tenant == tenant:
                 del self._known[digest]
 
     async def _ask(self, digest: bytes, authorization: bytes) -> _Memory:

@@ -22,6 +22,7 @@ from crm_gateway.identity.domain.roles import PLATFORM, Role
 from crm_gateway.identity.events import (
     TenantClosed,
     TenantCreated,
+    TenantResumed,
     TenantSuspended,
     UserChanged,
     UserCreated,
@@ -80,24 +81,33 @@ async def create_tenant(tx: Tx, viewer: Viewer, slug: str, name: str, *, now: da
 
 async def suspend_tenant(tx: Tx, viewer: Viewer, *, now: datetime) -> Tenant:
     """Keeps a company's people and keys out; its data stays."""
-    return await _leave_active(tx, viewer, TenantState.SUSPENDED, now=now)
+    return await _enter_state(tx, viewer, TenantState.SUSPENDED, now=now)
 
 
 async def close_tenant(tx: Tx, viewer: Viewer, *, now: datetime) -> Tenant:
     """A company leaves: nobody gets in any more, and every service purges its data."""
-    return await _leave_active(tx, viewer, TenantState.CLOSED, now=now)
+    return await _enter_state(tx, viewer, TenantState.CLOSED, now=now)
 
 
-async def _leave_active(tx: Tx, viewer: Viewer, state: TenantState, *, now: datetime) -> Tenant:
+async def resume_tenant(tx: Tx, viewer: Viewer, *, now: datetime) -> Tenant:
+    """Lets a suspended company's people and keys in again."""
+    return await _enter_state(tx, viewer, TenantState.ACTIVE, now=now)
+
+
+_FACTS = {TenantState.ACTIVE: TenantResumed, TenantState.SUSPENDED: TenantSuspended, TenantState.CLOSED: TenantClosed}
+
+
+async def _enter_state(tx: Tx, viewer: Viewer, state: TenantState, *, now: datetime) -> Tenant:
     tenant = await store.get_tenant(tx, lock=True)
     if tenant is None:
         raise NotFound.of("tenant", public_id("ten", tx.tenant))
     if tenant.state is TenantState.CLOSED or tenant.state is state:
         raise Conflict(f"The tenant is already {tenant.state}.", code=f"tenant_{tenant.state}")
     await store.update_tenant(tx, state=state.value)
-    fact = TenantClosed(name=tenant.name) if state is TenantState.CLOSED else TenantSuspended(name=tenant.name)
+    fact = _FACTS[state](name=tenant.name)
     tx.emit(fact, aggregate_id=tx.tenant)
-    await _note(tx, viewer, f"tenant.{state}", public_id("ten", tx.tenant), {}, now=now)
+    act = "resumed" if state is TenantState.ACTIVE else state.value
+    await _note(tx, viewer, f"tenant.{act}", public_id("ten", tx.tenant), {}, now=now)
     changed = await store.get_tenant(tx)
     assert changed is not None
     return changed

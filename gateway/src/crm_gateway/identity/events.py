@@ -25,6 +25,16 @@ class TenantSuspended(EventPayload):
     name: str
 
 
+class TenantResumed(EventPayload):
+    """A suspended company's people and keys are let in again."""
+
+    TYPE: ClassVar[str] = "crm.tenant.resumed.v1"
+    ID_PREFIX: ClassVar[str] = "ten"
+    EXAMPLE: ClassVar[dict[str, Any]] = {"name": "Corkscrew Wines"}
+
+    name: str
+
+
 class TenantClosed(EventPayload):
     """A company has left; every service purges its data."""
 
@@ -67,6 +77,7 @@ class UserDeactivated(_UserFact):
 EVENTS: list[type[EventPayload]] = [
     TenantCreated,
     TenantSuspended,
+    TenantResumed,
     TenantClosed,
     UserCreated,
     UserChanged,

@@ -10,6 +10,7 @@ from crm_gateway.identity.commands import NewApiKey, NewUser, Session
 from crm_gateway.identity.domain.accounts import ApiKey, AuditEntry, Tenant, TenantState, User, UserState
 from crm_gateway.identity.domain.credentials import LEAST_PASSWORD_LENGTH, MOST_PASSWORD_LENGTH, Credential
 from crm_gateway.identity.domain.roles import Role
+from crm_gateway.identity.moving_in import NewTenant
 from crm_shared.fields import Instant, PublicId, Read, Strict, extensible
 from crm_shared.http.pagination import Page
 
@@ -34,12 +35,38 @@ Roles = Annotated[list[Role], Field(min_length=1, max_length=len(Role))]
 RoleText = Annotated[str, extensible(Role)]
 
 
+class FirstAdmin(Strict):
+    """Who administers a new company at first."""
+
+    email: Email = Field(examples=["ada@example.org"])
+    name: Name = Field(examples=["Ada Lovelace"])
+    password: Password = Field(examples=["a long sentence nobody guesses"])
+
+
+class TenantCreate(Strict):
+    """A company that moves in."""
+
+    slug: str = Field(
+        max_length=40,
+        pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$",
+        description="What its people type when they log in.",
+        examples=["analytical-engines"],
+    )
+    name: Name = Field(examples=["Analytical Engines"])
+    admin: FirstAdmin
+
+    def to_domain(self, password_hash: str, credential: Credential) -> NewTenant:
+        """What the command takes."""
+        admin = NewUser(self.admin.email, self.admin.name, (Role.ADMIN,), password_hash=password_hash)
+        return NewTenant(self.slug, self.name, admin, credential)
+
+
 class TenantRead(Read):
-    """The caller's own company."""
+    """One company."""
 
     id: TenantId
-    slug: str
-    name: str
+    slug: str = Field(examples=["analytical-engines"])
+    name: str = Field(examples=["Analytical Engines"])
     state: Annotated[str, extensible(TenantState)]
     version: int
     created_at: Instant
@@ -57,13 +84,25 @@ class TenantRead(Read):
         )
 
 
+class TenantOpenedRead(TenantRead):
+    """A new company with the key of its first administrator, shown this once; a repeat of the request shows null."""
+
+    key: str | None = Field(examples=["crm_live_064gkndciprknf6emc10j6k0as_…"])
+
+
+class TenantPage(Page):
+    """One page of companies."""
+
+    items: list[TenantRead]
+
+
 class UserCreate(Strict):
     """Somebody who joins."""
 
-    email: Email
-    name: Name
-    roles: Roles
-    teams: list[Team] = Field(default_factory=list[str], max_length=50)
+    email: Email = Field(examples=["grace@example.org"])
+    name: Name = Field(examples=["Grace Hopper"])
+    roles: Roles = Field(examples=[["seller"]])
+    teams: list[Team] = Field(default_factory=list[str], max_length=50, examples=[["north"]])
     partner: Team | None = Field(None, description="Narrows what this user sees to one partner's customers.")
     password: Password | None = Field(None, description="Without one, the user can't log in until it is set.")
 
@@ -83,7 +122,7 @@ class UserUpdate(Strict):
     """What may change about a user; what is left out stays."""
 
     name: Name = ""
-    roles: Roles = Field(default_factory=list[Role])
+    roles: Roles = Field(default_factory=list[Role], examples=[["seller", "sales_manager"]])
     teams: list[Team] = Field(default_factory=list[str], max_length=50)
     partner: Team | None = None
 
@@ -91,18 +130,18 @@ class UserUpdate(Strict):
 class PasswordSet(Strict):
     """A new password."""
 
-    password: Password
+    password: Password = Field(examples=["a long sentence nobody guesses"])
 
 
 class UserRead(Read):
     """One person."""
 
     id: UserId
-    email: str
-    name: str
+    email: str = Field(examples=["grace@example.org"])
+    name: str = Field(examples=["Grace Hopper"])
     roles: list[RoleText]
-    teams: list[str]
-    partner: str | None
+    teams: list[str] = Field(examples=[["north"]])
+    partner: str | None = Field(examples=[None])
     state: Annotated[str, extensible(UserState)]
     version: int
     created_at: Instant
@@ -132,8 +171,8 @@ class UserPage(Page):
 class ApiKeyCreate(Strict):
     """A key for a machine."""
 
-    name: Name
-    roles: Roles = Field(default_factory=lambda: [Role.INTEGRATION])
+    name: Name = Field(examples=["Web shop"])
+    roles: Roles = Field(default_factory=lambda: [Role.INTEGRATION], examples=[["integration"]])
     expires_at: Instant | None = None
 
     def to_domain(self, credential: Credential) -> NewApiKey:
@@ -144,7 +183,7 @@ class ApiKeyCreate(Strict):
 class ApiKeyRotate(Strict):
     """How long the old secret goes on holding."""
 
-    overlap_hours: int = Field(24, ge=0, le=168)
+    overlap_hours: int = Field(24, ge=0, le=168, examples=[24])
 
     @property
     def overlap(self) -> timedelta:
@@ -156,10 +195,10 @@ class ApiKeyRead(Read):
     """One key, without its secret."""
 
     id: ApiKeyId
-    name: str
+    name: str = Field(examples=["Web shop"])
     roles: list[RoleText]
     version: int
-    created_by: str
+    created_by: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
     created_at: Instant
     expires_at: Instant | None
     revoked_at: Instant | None
@@ -174,7 +213,7 @@ class ApiKeyRead(Read):
 class ApiKeySecretRead(ApiKeyRead):
     """One key with its text, shown this once; a repeat of the request shows null."""
 
-    key: str | None
+    key: str | None = Field(examples=["crm_live_064gkndciprknf6emc10j6k0as_…"])
 
 
 class ApiKeyPage(Page):
@@ -201,15 +240,15 @@ class SessionCreate(Strict):
     """A log-in."""
 
     tenant: str = Field(max_length=40, description="The company's short name.", examples=["corkscrew"])
-    email: str = Field(max_length=255)
-    password: str = Field(max_length=MOST_PASSWORD_LENGTH)
+    email: str = Field(max_length=255, examples=["grace@example.org"])
+    password: str = Field(max_length=MOST_PASSWORD_LENGTH, examples=["a long sentence nobody guesses"])
 
 
 class SessionRead(Read):
     """A session that has begun. Send the token as `Authorization: Bearer …`."""
 
     id: SessionId
-    token: str
+    token: str = Field(examples=["crm_session_064gkndciprknf6emc10j6k0as_…"])
     expires_at: Instant
     user: UserRead
 
@@ -227,11 +266,11 @@ class SessionRead(Read):
 class MeRead(Read):
     """Who the caller is."""
 
-    subject: str
+    subject: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
     tenant: TenantRead
-    scopes: list[str]
-    teams: list[str]
-    partner: str | None
+    scopes: list[str] = Field(examples=[["customers:read", "deals:write"]])
+    teams: list[str] = Field(examples=[["north"]])
+    partner: str | None = Field(examples=[None])
 
 
 class AdminActRead(Read):
@@ -239,9 +278,9 @@ class AdminActRead(Read):
 
     id: AuditId
     at: Instant
-    actor: str
-    action: str
-    target: str
+    actor: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
+    action: str = Field(examples=["user.created"])
+    target: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
     details: dict[str, Any]
 
     @classmethod

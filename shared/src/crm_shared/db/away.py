@@ -24,3 +24,6 @@ PASSING = (
     *AWAY,
 )
 """What may go away by itself: contention, a restarting server, a dependency that is not ready."""
+
+FAILED = (asyncpg.PostgresError, *AWAY)
+"""Whatever a database, or the way to it, may refuse a command that was typed by a person."""
