@@ -128,6 +128,11 @@ def known_revisions(schema: Schema) -> set[str]:
     return {script.revision for script in ScriptDirectory.from_config(_config(schema)).walk_revisions()}
 
 
+def newest_revisions(schema: Schema) -> set[str]:
+    """The version that each branch, the kernel's and the service's, is migrated to by this code."""
+    return set(ScriptDirectory.from_config(_config(schema)).get_heads())
+
+
 def run_environment() -> None:
     """The body of every service's `migrations/env.py`."""
     schema: Schema = context.config.attributes["schema"]
@@ -170,8 +175,14 @@ async def _as_owner(owner_url: str, work: Callable[[Connection], Any]) -> Any:
 
 
 async def upgrade(schema: Schema, owner_url: str) -> None:
-    """Bring the database to this code's versions."""
-    await _as_owner(owner_url, lambda connection: command.upgrade(_config(schema, connection), "heads"))
+    """Bring the database to this code's versions, and let the service's processes see which these are."""
+    roles = Roles.of(schema.service)
+
+    def work(connection: Connection) -> None:
+        command.upgrade(_config(schema, connection), "heads")
+        connection.execute(text(f"GRANT SELECT ON alembic_version TO {roles.app}, {roles.worker}"))
+
+    await _as_owner(owner_url, work)
 
 
 async def autogenerate(schema: Schema, owner_url: str, message: str, *, kernel: bool = False) -> None:

@@ -1,10 +1,12 @@
-"""`python -m crm_<service> api | worker | provision | migrate | revision | contracts`."""
+"""`python -m crm_<service> api | worker | provision | migrate | migrated | revision | contracts`."""
 
 import argparse
 import asyncio
 import signal
+import sys
 from functools import partial
 
+from crm_shared.db.arrival import until_migrated
 from crm_shared.db.migrations import autogenerate, upgrade
 from crm_shared.db.provision import provision
 from crm_shared.observability.logs import configure_logs
@@ -20,6 +22,8 @@ def main(service: Service) -> None:
     commands.add_parser("worker", help="relay, consume, keep time, do long jobs")
     commands.add_parser("provision", help="make database, roles and extensions on a server, as its administrator")
     commands.add_parser("migrate", help="bring the database up to date")
+    migrated = commands.add_parser("migrated", help="wait until the database is as new as this code")
+    migrated.add_argument("--within", type=float, default=1_800, metavar="SECONDS")
     revision = commands.add_parser("revision", help="write a migration from the tables' difference to the database")
     revision.add_argument("message")
     revision.add_argument("--kernel", action="store_true", help="of the kernel's tables instead of the service's")
@@ -45,6 +49,11 @@ def main(service: Service) -> None:
             asyncio.run(provision(service.name, settings))
         case "migrate":
             asyncio.run(upgrade(service.schema, settings.owner_database_url))
+        case "migrated":
+            try:
+                asyncio.run(until_migrated(service.schema, settings.database_url, within_s=arguments.within))
+            except TimeoutError as error:
+                sys.exit(str(error))
         case _:
             asyncio.run(
                 autogenerate(service.schema, settings.owner_database_url, arguments.message, kernel=arguments.kernel)
