@@ -18,6 +18,8 @@ from crm_shared.testing.bus import Line, until
 class Recorder:
     """A bus that notes what it is given, and refuses what it is told to."""
 
+    system = "recorder"
+
     def __init__(self) -> None:
         self.sent: list[Envelope] = []
         self.records: list[Record] = []
