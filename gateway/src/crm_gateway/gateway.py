@@ -28,6 +28,7 @@ from crm_shared.clock import Clock, SystemClock
 from crm_shared.db.pool import Database
 from crm_shared.http.auth import TokenSigner
 from crm_shared.http.call import Services
+from crm_shared.observability.redaction import told
 from crm_shared.runtime.serving import make_app, opened
 
 _LAG_SAMPLE_S = 0.05
@@ -113,7 +114,7 @@ class Gateway:
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
         except Exception as error:  # the server prints this instead of a stack trace of ours
-            await send({"type": "lifespan.startup.failed", "message": repr(error)})
+            await send({"type": "lifespan.startup.failed", "message": told(error)})
             raise
         await send({"type": "lifespan.shutdown.complete"})
 

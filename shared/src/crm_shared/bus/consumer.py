@@ -119,7 +119,7 @@ class Consumer:
             try:
                 subscription = await self._bus.subscribe(self.group, self._topics)
             except (TopicMissing, BusUnavailable) as error:
-                _log.warning("cannot_join", group=self.group, error=str(error))
+                _log.warning("cannot_join", group=self.group, error=error)
                 await self._pause(2.0)
             else:
                 self.ready = True
@@ -132,7 +132,7 @@ class Consumer:
             try:
                 batch = await subscription.fetch(BATCH, _FETCH_S)
             except BusUnavailable as error:
-                _log.warning("bus_away", group=self.group, error=str(error))
+                _log.warning("bus_away", group=self.group, error=error)
                 await self._pause(random.uniform(0.2, 2.0))  # noqa: S311 # spreads retries
                 continue
             if not batch or not await self._take(batch):
@@ -141,7 +141,7 @@ class Consumer:
                 await subscription.acknowledge(batch)
             except (Fenced, BusUnavailable) as error:
                 # What was done stays done; it will be delivered again and recognised.
-                _log.warning("not_acknowledged", group=self.group, error=str(error))
+                _log.warning("not_acknowledged", group=self.group, error=error)
             self._progress_s = _now_s()
 
     async def _take(self, batch: Sequence[Delivered]) -> bool:
@@ -150,7 +150,7 @@ class Consumer:
             try:
                 self._healing.update(await self.intake.take(batch))
             except PASSING as error:
-                _log.warning("database_away", group=self.group, error=f"{type(error).__name__}: {error}")
+                _log.warning("database_away", group=self.group, error=error)
                 await self._pause(random.uniform(0.2, 2.0))  # noqa: S311 # spreads retries
                 if self._stopping.is_set():
                     return False
@@ -169,7 +169,7 @@ class Consumer:
                     self._healing.discard(healing)
                 await self.parked.retry_due()
             except PASSING as error:
-                _log.warning("retry_failed", error=f"{type(error).__name__}: {error}")
+                _log.warning("retry_failed", service=self._name, error=error)
             await self._healable.wait(_RETRY_EVERY_S)
 
     async def _sweep(self) -> None:
@@ -184,7 +184,7 @@ class Consumer:
             try:
                 lag = await subscription.lag()
             except (BusUnavailable, *PASSING) as error:
-                _log.warning("lag_unknown", error=str(error))
+                _log.warning("lag_unknown", service=self._name, error=error)
                 continue
             behind = sum(part.records for part in lag.values())
             metrics.LAG_RECORDS.labels(self._name).set(behind)

@@ -146,7 +146,7 @@ class Intake:
             await parking.park_keys(tx, {key: parking.UNDECODABLE}, now=self._clock.now(), error=_told(error))
             await parking.park_events(tx, [waiting])
         metrics.PARKED.labels(self._service, parking.UNDECODABLE).inc()
-        _log.error("key_parked", key=key, reason=parking.UNDECODABLE, error=_told(error))
+        _log.error("key_parked", key=key, reason=parking.UNDECODABLE, error=error)
 
     def _count(self, items: Sequence[Incoming], news: Sequence[Incoming], planned: Plan) -> None:
         metrics.APPLIED.labels(self._service).inc(planned.steps)

@@ -168,7 +168,7 @@ class LogSubscription:
             try:
                 generation = await self._pool.fetchval("SELECT bus.beat($1, $2, $3)", who.group, who.id, who.session_s)
             except (*AWAY, asyncpg.PostgresError) as error:
-                _log.warning("beat_failed", group=who.group, error=str(error))
+                _log.warning("beat_failed", group=who.group, error=error)
                 continue
             if who is not self._member or generation == self._generation:
                 continue

@@ -72,7 +72,7 @@ class ParkedKeys:
             while await (self._reread(key) if tenant == NO_TENANT else self._step(tenant, key, wait=wait)):
                 pass
         except Exception as error:  # noqa: BLE001 # whatever a handler raises keeps its key here
-            _log.warning("still_parked", key=key, error=f"{type(error).__name__}: {error}")
+            _log.warning("still_parked", key=key, error=error)
             failed = None if tenant == NO_TENANT or isinstance(error, PASSING) else parking.FAILED
             async with self._database.transaction(tenant) as tx:
                 told = f"{type(error).__name__}: {error}"

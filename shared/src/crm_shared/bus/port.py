@@ -26,6 +26,9 @@ Place = tuple[str, int]
 class BusError(Exception):
     """Something went wrong between us and the bus."""
 
+    tellable = True
+    """Its words name topics, groups and what the client library says of the connection: a log may repeat them."""
+
 
 class BusUnavailable(BusError):
     """Not now; trying again is right, and at worst delivers twice."""

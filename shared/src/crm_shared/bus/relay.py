@@ -109,7 +109,7 @@ class Relay:
                 try:
                     await self._session()
                 except AWAY as error:
-                    _log.warning("database_away", service=self._source, error=f"{type(error).__name__}: {error}")
+                    _log.warning("database_away", service=self._source, error=error)
                     await self._pause()
         finally:
             self._running = None
@@ -202,7 +202,7 @@ class Relay:
             await self._park(connection, [row for row in rows if _topic(row) in error.topics], str(error))
             return 0
         except BusUnavailable as error:
-            _log.warning("bus_away", service=self._source, error=str(error))
+            _log.warning("bus_away", service=self._source, error=error)
             await self._pause()
             return 0
         await connection.execute(_DELETE, [row["slot"] for row in rows], [row["id"] for row in rows])

@@ -260,7 +260,7 @@ async def _carry_out(job: Job, handler: JobHandler) -> None:
     except CrmError as error:
         await _end(job, State.FAILED, problem={"code": error.code, "detail": error.detail})
     except PASSING as error:
-        _log.warning("operation_interrupted", operation=str(job.id), error=f"{type(error).__name__}: {error}")
+        _log.warning("operation_interrupted", operation=str(job.id), error=error)
         await _lease_until(job, job.clock.now() + _RETRY_AFTER)
     except Exception as error:  # noqa: BLE001 # whatever a job's bug is, its owner must be told that it ended
         _log.error("operation_failed", operation=str(job.id), exc_info=error)

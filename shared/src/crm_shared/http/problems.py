@@ -164,7 +164,7 @@ def install_problems(app: FastAPI) -> None:
         known = database_error(error)
         if known is not None:
             return problem(request, known)
-        _log.error("request_failed", path=request.scope.get("path"), exc_info=error)
+        _log.error("request_failed", route=getattr(request.scope.get("route"), "path", "unmatched"), exc_info=error)
         detail = "Something went wrong on our side; it has been logged under this request's id."
         return Response(problem_body(500, "internal", detail, _request_id(request)), 500, None, MEDIA_TYPE)
 
