@@ -17,12 +17,14 @@ from sqlalchemy import bindparam, insert, literal_column, or_, select, update
 from sqlalchemy.sql import ClauseElement
 
 from crm_shared.clock import Clock
+from crm_shared.db import metrics
 from crm_shared.db.away import PASSING
 from crm_shared.db.pool import Database, Record, Tx
 from crm_shared.db.tables import operation
 from crm_shared.errors import Conflict, CrmError, NotFound
 from crm_shared.ids import new_id
 from crm_shared.observability.logs import logger
+from crm_shared.observability.tracing import Begun, Trace, began, current_trace
 from crm_shared.tenancy import Viewer
 
 _log = logger("operations")
@@ -73,12 +75,16 @@ _START = insert(_o).values(
     payload=bindparam("payload"),
     checkpoint=bindparam("checkpoint"),
     created_at=bindparam("created_at"),
+    traceparent=bindparam("traceparent"),
 )
 _GET = select(*_SEEN).where(_o.c.id == bindparam("id"))
 _cancelling = update(_o).where(_o.c.id == bindparam("i"), _o.c.finished_at.is_(None)).values(cancel_requested=True)
 _CANCEL = cast("ClauseElement", _cancelling.returning(*_SEEN))
 _CLAIMABLE = (
-    select(_o.c.tenant_id, _o.c.id, _o.c.kind, _o.c.payload, _o.c.checkpoint, _o.c.subject, _o.c.attempts)
+    select(
+        *(_o.c.tenant_id, _o.c.id, _o.c.kind, _o.c.payload, _o.c.checkpoint, _o.c.subject, _o.c.attempts),
+        _o.c.traceparent,
+    )
     .where(
         _o.c.finished_at.is_(None),
         or_(_o.c.lease_until.is_(None), _o.c.lease_until < bindparam("now", type_=_o.c.created_at.type)),
@@ -120,6 +126,7 @@ _FINISH = (
 async def start_operation(tx: Tx, kind: str, payload: dict[str, Any], *, viewer: Viewer, now: datetime) -> Operation:
     """Queue a long job; a worker begins it after this transaction's commit."""
     started = Operation(new_id(), kind, State.QUEUED, 0, None, None, None, False, now, None, None)
+    trace = current_trace()
     await tx.run(
         _START,
         {
@@ -131,6 +138,7 @@ async def start_operation(tx: Tx, kind: str, payload: dict[str, Any], *, viewer:
             "payload": payload,
             "checkpoint": {},
             "created_at": now,
+            "traceparent": trace.parent if trace else None,
         },
     )
     tx.after_commit.append(lambda: None)
@@ -246,34 +254,42 @@ async def run_one_operation(database: Database, jobs: Jobs, clock: Clock) -> boo
     if handler is None or row["attempts"] >= _MAX_ATTEMPTS:
         await _end(job, State.FAILED, problem={"code": "operation_gave_up", "detail": "It failed too often."})
         return True
-    async with _lease_kept(job):
-        await _carry_out(job, handler)
+    clock_s = asyncio.get_running_loop().time
+    began_s = clock_s()
+    with began(Begun(database.service, f"job {row['kind']}", parent=Trace.read(row["traceparent"]))):
+        async with _lease_kept(job):
+            outcome = await _carry_out(job, handler)
+    metrics.JOB_SECONDS.labels(database.service, row["kind"], outcome).observe(clock_s() - began_s)
     return True
 
 
-async def _carry_out(job: Job, handler: JobHandler) -> None:
+async def _carry_out(job: Job, handler: JobHandler) -> str:
+    """How it ended."""
     try:
         await job.check_cancelled()
         result = await handler(job)
     except Cancelled:
-        await _end(job, State.CANCELLED)
+        return await _end(job, State.CANCELLED)
     except CrmError as error:
-        await _end(job, State.FAILED, problem={"code": error.code, "detail": error.detail})
+        return await _end(job, State.FAILED, problem={"code": error.code, "detail": error.detail})
     except PASSING as error:
         _log.warning("operation_interrupted", operation=str(job.id), error=error)
         await _lease_until(job, job.clock.now() + _RETRY_AFTER)
+        return "interrupted"
     except Exception as error:  # noqa: BLE001 # whatever a job's bug is, its owner must be told that it ended
         _log.error("operation_failed", operation=str(job.id), exc_info=error)
-        await _end(job, State.FAILED, problem={"code": "internal", "detail": "The job failed; it has been logged."})
-    else:
-        await _end(job, State.SUCCEEDED, result=result or {})
+        return await _end(
+            job, State.FAILED, problem={"code": "internal", "detail": "The job failed; it has been logged."}
+        )
+    return await _end(job, State.SUCCEEDED, result=result or {})
 
 
 async def _end(
     job: Job, state: State, *, result: dict[str, Any] | None = None, problem: dict[str, Any] | None = None
-) -> None:
+) -> str:
     async with job.transaction() as tx:
         await tx.run(_FINISH, {"i": job.id, "s": state.value, "r": result, "p": problem, "at": job.clock.now()})
+    return state.value
 
 
 async def _lease_until(job: Job, until: datetime) -> None:

@@ -1,6 +1,7 @@
 """Transactions: every one belongs to one tenant, runs as one role, and ends by the hand that began it."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import orjson
 from sqlalchemy import Table
 from sqlalchemy.sql import ClauseElement
 
-from crm_shared.db import finder
+from crm_shared.db import finder, metrics
 from crm_shared.db.away import AWAY
 from crm_shared.db.statements import fixed, insert_of_columns, shaped
 from crm_shared.db.walls import Roles
@@ -22,6 +23,7 @@ Record = asyncpg.Record
 
 NO_TENANT = UUID(int=0)
 _ROLLBACK_TIMEOUT_S = 5.0
+_WAITED_S = 0.001
 _PLAN_ANEW = "SET LOCAL plan_cache_mode = force_custom_plan"
 Plans = Literal["force_custom_plan", "auto"]
 
@@ -246,7 +248,11 @@ class _Transaction:
         self._as_finder = as_finder
 
     async def __aenter__(self) -> Tx:
+        began_s = time.perf_counter()
         connection = await self._database.pool.acquire()
+        waited_s = time.perf_counter() - began_s
+        if waited_s > _WAITED_S:  # whom nobody let wait isn't worth a microsecond
+            metrics.POOL_WAIT.labels(self._database.service).observe(waited_s)
         try:
             await connection.execute(self._opening)
         except BaseException:

@@ -11,6 +11,7 @@ from crm_shared.db.idempotency import KeyRaced
 from crm_shared.db.metadata import TENANT
 from crm_shared.db.pool import Database, Tx
 from crm_shared.errors import Conflict, CrmError, FieldError, Invalid, Unavailable
+from crm_shared.observability.tracing import carrying_out
 from crm_shared.tenancy import Viewer
 
 P = ParamSpec("P")
@@ -59,7 +60,8 @@ async def transact(
     async def work(tx: Tx) -> R:
         return await command(tx, viewer, *args, **kwargs)
 
-    return await in_transaction(database, viewer, work)
+    with carrying_out(database.service, command):
+        return await in_transaction(database, viewer, work)
 
 
 _COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(quote_ident($1)) ORDER BY attnum"

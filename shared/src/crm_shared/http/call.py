@@ -21,6 +21,7 @@ from crm_shared.errors import CrmError, Invalid, NotFound, PreconditionRequired,
 from crm_shared.http.auth import TokenVerifier
 from crm_shared.http.operation_model import OperationRead
 from crm_shared.http.pagination import Cursors, PageQuery
+from crm_shared.observability.tracing import carrying_out
 from crm_shared.tenancy import Viewer
 
 T = TypeVar("T")
@@ -70,8 +71,10 @@ class Call:
         **kwargs: Any,
     ) -> Response:
         """Answer with what `query(tx, viewer, *args)` returns; None is a 404, an unchanged version a 304."""
-        async with self.services.database.reading(self.viewer.tenant, as_finder=finder) as tx:
-            found = await query(tx, self.viewer, *args, **kwargs)
+        database = self.services.database
+        with carrying_out(database.service, query):
+            async with database.reading(self.viewer.tenant, as_finder=finder) as tx:
+                found = await query(tx, self.viewer, *args, **kwargs)
         if found is None:
             raise NotFound("There is nothing with this id.", code="not_found")
         out = _render(answer(found), 200)
@@ -94,8 +97,10 @@ class Call:
         tenant = str(self.viewer.tenant)
         cursors = Cursors(self.services.cursor_secret, tenant, self.request.url.path, chosen)
         after = cursors.read(filters.cursor) if filters.cursor else None
-        async with self.services.database.reading(self.viewer.tenant, as_finder=finder) as tx:
-            found = await query(tx, self.viewer, filters, *args, limit=filters.limit + 1, after=after)
+        database = self.services.database
+        with carrying_out(database.service, query):
+            async with database.reading(self.viewer.tenant, as_finder=finder) as tx:
+                found = await query(tx, self.viewer, filters, *args, limit=filters.limit + 1, after=after)
         shown = found[: filters.limit]
         more = cursors.write(key(shown[-1])) if len(found) > filters.limit else None
         return Response(_json({"items": [_part(answer(item)) for item in shown], "next_cursor": more}), media_type=JSON)
@@ -127,7 +132,9 @@ class Call:
             return out
 
         try:
-            return _respond(await in_transaction(self.services.database, self.viewer, work))
+            with carrying_out(self.services.database.service, command):
+                done = await in_transaction(self.services.database, self.viewer, work)
+            return _respond(done)
         except CrmError:
             # What refused it may be its own effect: the same request, answered a moment after the claim had looked.
             stored = await recall(self.services.database, self.viewer.tenant, key) if key else None

@@ -6,12 +6,12 @@ made where `configure_traces` found somebody to send them to; elsewhere `span` c
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self, TypeAlias
+from typing import Any, NamedTuple, Protocol, Self, TypeAlias
 
 _PATTERN = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
 MOST_STATE = 512
@@ -163,6 +163,15 @@ def span(service: str, name: str, *, kind: Kind = Kind.INTERNAL, attributes: Map
         return NO_SPAN
     work = _work.get() or Work(None)
     return _engine.span(Begun(service, name, kind, work.trace, attributes=attributes, request_id=work.request_id))
+
+
+def carrying_out(service: str, function: Callable[..., Any]) -> Span:
+    """One command or query in its transaction, by its name."""
+    if _engine is None:
+        return NO_SPAN
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    where = getattr(function, "__module__", "")
+    return span(service, name, attributes={"code.function.name": f"{where}.{name}"})
 
 
 def began(begun: Begun) -> Span:
