@@ -99,6 +99,7 @@ class Gateway:
                     log=AccessLog(self._write_log, self._clock),
                     gauge=gauge,
                     hosts=settings.host_names,
+                    trusting=settings.trust_traceparent,
                 )
             )
             yield

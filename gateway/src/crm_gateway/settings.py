@@ -23,6 +23,9 @@ class GatewaySettings(ServiceSettings):
     trusted_proxies: str = Field("", description="Whose X-Forwarded-For is believed, comma-separated.")
     hosts: str = Field("", description="The Host values that are answered, comma-separated; any without it.")
     access_log: bool = True
+    trust_traceparent: bool = Field(
+        default=True, description="Whether a client's trace is continued; otherwise it is only linked to."
+    )
     openapi_path: str = Field("", description="The merged document, if not the one that came with this version.")
     metrics_port: int = Field(0, description="Prometheus metrics are served there and nowhere else; 0: not at all.")
     rate_quota: int = Field(3_000, description="Requests of one key or user per window.")

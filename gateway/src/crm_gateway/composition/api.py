@@ -17,7 +17,7 @@ from crm_shared.ids import public_id
 router = Router(prefix="/v1/customers", tag="customer-overviews")
 ROUTERS = [router]
 
-_CARRIED = ("x-request-id", "traceparent")
+_CARRIED = ("x-request-id", "traceparent", "tracestate")
 
 
 @router.get("/{customer_id}/360", response_model=CustomerOverviewRead)

@@ -71,6 +71,7 @@ def _line(exchange: Exchange, took_s: float, now: datetime) -> bytes:
         "at": now,
         "event": "request",
         "request_id": exchange.request_id,
+        "trace_id": exchange.trace[3:35].decode(),
         "method": exchange.method[:16],
         "route": exchange.template,
         "status": exchange.status,

@@ -19,8 +19,10 @@ from crm_gateway.proxy.exchange import Exchange
 from crm_gateway.proxy.forwarding import AnswerBroken, Onward, forward
 from crm_gateway.proxy.lane import Lane
 from crm_gateway.proxy.refusals import Refusal, retry_later
+from crm_gateway.proxy.traces import PROBES, answering, tell
 from crm_shared.errors import CrmError, Forbidden, Unauthenticated
 from crm_shared.observability.logs import logger
+from crm_shared.observability.tracing import are_traced
 
 _log = logger("gateway")
 
@@ -59,6 +61,8 @@ class DoorParts:
     gauge: LoadGauge = field(default_factory=LoadGauge)
     hosts: frozenset[bytes] = frozenset()
     """The names this installation answers to; none named: any."""
+    trusting: bool = True
+    """Whether a client's trace is continued."""
 
 
 class _Passage(NamedTuple):
@@ -83,6 +87,17 @@ class Door:
             await send({"type": "websocket.close", "code": 1008})
             return
         exchange = Exchange(scope, receive, send)
+        if not are_traced() or exchange.path in PROBES:
+            await self._converse(exchange)
+            return
+        with answering(exchange, trusting=self._parts.trusting) as span:
+            exchange.trace = span.trace.parent.encode() if span.trace else b""
+            try:
+                await self._converse(exchange)
+            finally:
+                tell(span, exchange)
+
+    async def _converse(self, exchange: Exchange) -> None:
         try:
             await self._handle(exchange)
         except ClientGone:
@@ -183,7 +198,11 @@ class Door:
             token = self._parts.minter.authorization(principal.viewer, passage.lane.name)
             headers.append((b"authorization", token))
         headers.append((b"x-request-id", exchange.request_id.encode("ascii")))
-        headers.append((b"traceparent", head.traceparent or _new_trace()))
+        if not self._parts.trusting:
+            headers = [header for header in headers if header[0] != b"tracestate"]
+        if not exchange.trace:
+            exchange.trace = (head.traceparent if self._parts.trusting else None) or _new_trace()
+        headers.append((b"traceparent", exchange.trace))
         client = exchange.scope.get("client")
         if client:
             headers.append((b"x-forwarded-for", client[0].encode("ascii", "replace")))

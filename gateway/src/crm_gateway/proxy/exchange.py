@@ -38,6 +38,7 @@ class Exchange:
     path: str = ""
     started: float = field(default_factory=time.perf_counter)
     request_id: str = ""
+    trace: bytes = b""
     template: str = "-"
     tenant: str | None = None
     subject: str | None = None

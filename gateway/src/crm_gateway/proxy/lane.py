@@ -10,7 +10,9 @@ from prometheus_client import Gauge
 
 from crm_gateway.proxy.domain.breaker import Breaker, BreakerPolicy, Outcome, Permit, Refused, State
 from crm_gateway.proxy.domain.retries import RetryBudget
+from crm_gateway.proxy.traces import TracedAttempt
 from crm_gateway.proxy.upstream import TimedOut, Upstream, UpstreamFault, UpstreamRequest, UpstreamResponse
+from crm_shared.observability.tracing import are_traced
 
 FAILING = frozenset({502, 503, 504})
 """Answers that mean the upstream itself is in trouble; a 500 is one route's bug and says nothing of the others."""
@@ -60,7 +62,8 @@ class Lane:
             LaneClosed: it isn't asked now.
             UpstreamFault: it gave no answer.
         """
-        return _Attempt(self, request, timeout_s)
+        attempt = _Attempt(self, request, timeout_s)
+        return TracedAttempt(attempt, self.name, request) if are_traced() else attempt
 
     def admit(self) -> Permit:
         """Leave for one more request."""
