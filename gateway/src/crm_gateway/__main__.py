@@ -8,16 +8,25 @@ import orjson
 from crm_gateway.app import SERVICE
 from crm_gateway.gateway import merged_document
 from crm_gateway.serving import serve_gateway
+from crm_gateway.subscriptions.catalogue import kinds_in
 from crm_shared.runtime import main
+from crm_shared.runtime.contracts import asyncapi
 
 _MERGED = Path(__file__).parent / "openapi" / "merged.json"
+_CATALOGUE = Path(__file__).parent / "subscriptions" / "catalogue.json"
 
 
 def _merge(folders: list[str]) -> None:
-    """Writes the merged document from each service's `contracts/openapi.json`; a folder is named as its service is."""
-    found = {Path(folder).resolve().name: Path(folder) / "contracts" / "openapi.json" for folder in folders}
-    documents = {name: orjson.loads(path.read_bytes()) for name, path in sorted(found.items())}
+    """Writes what is known of all services from each one's `contracts`; a folder is named as its service is.
+
+    The merged document is for those who ask; the catalogue of events, for those who are told.
+    """
+    found = {Path(folder).resolve().name: Path(folder) / "contracts" for folder in sorted(folders)}
+    documents = {name: orjson.loads((folder / "openapi.json").read_bytes()) for name, folder in found.items()}
     _MERGED.write_bytes(orjson.dumps(merged_document(documents), option=orjson.OPT_INDENT_2) + b"\n")
+    told = {name: orjson.loads((folder / "asyncapi.json").read_bytes()) for name, folder in found.items()}
+    kinds = kinds_in({SERVICE.name: asyncapi(SERVICE), **told})
+    _CATALOGUE.write_bytes(orjson.dumps(kinds, option=orjson.OPT_INDENT_2) + b"\n")
 
 
 match sys.argv[1:]:

@@ -8,6 +8,9 @@ from crm_gateway.identity.api import ROUTERS as IDENTITY_ROUTERS
 from crm_gateway.identity.authentication import Recognition
 from crm_gateway.identity.events import EVENTS
 from crm_gateway.metadata import metadata
+from crm_gateway.subscriptions.catalogue import topics
+from crm_gateway.subscriptions.projections import keep
+from crm_shared.bus.handlers import Tap
 from crm_shared.clock import SystemClock
 from crm_shared.runtime.service import Service, Slice
 
@@ -21,8 +24,10 @@ SERVICE = Service(
         Slice("openapi"),
         Slice("proxy"),
         Slice("composition", routers=COMPOSITION_ROUTERS),
+        Slice("subscriptions"),
     ],
     operation_prefix="opgat",
+    tap=Tap(topics(), keep),
     migrations=Path(__file__).parents[2] / "migrations",
     resources={
         Recognition.__name__: lambda _: Recognition(SystemClock()),

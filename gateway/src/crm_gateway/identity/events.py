@@ -10,6 +10,7 @@ class TenantCreated(EventPayload):
 
     TYPE: ClassVar[str] = "crm.tenant.created.v1"
     ID_PREFIX: ClassVar[str] = "ten"
+    READ_SCOPE: ClassVar[str] = "identity:read"
     EXAMPLE: ClassVar[dict[str, Any]] = {"name": "Corkscrew Wines"}
 
     name: str
@@ -20,6 +21,7 @@ class TenantSuspended(EventPayload):
 
     TYPE: ClassVar[str] = "crm.tenant.suspended.v1"
     ID_PREFIX: ClassVar[str] = "ten"
+    READ_SCOPE: ClassVar[str] = "identity:read"
     EXAMPLE: ClassVar[dict[str, Any]] = {"name": "Corkscrew Wines"}
 
     name: str
@@ -30,6 +32,7 @@ class TenantResumed(EventPayload):
 
     TYPE: ClassVar[str] = "crm.tenant.resumed.v1"
     ID_PREFIX: ClassVar[str] = "ten"
+    READ_SCOPE: ClassVar[str] = "identity:read"
     EXAMPLE: ClassVar[dict[str, Any]] = {"name": "Corkscrew Wines"}
 
     name: str
@@ -40,6 +43,7 @@ class TenantClosed(EventPayload):
 
     TYPE: ClassVar[str] = "crm.tenant.closed.v1"
     ID_PREFIX: ClassVar[str] = "ten"
+    READ_SCOPE: ClassVar[str] = "identity:read"
     EXAMPLE: ClassVar[dict[str, Any]] = {"name": "Corkscrew Wines"}
 
     name: str
@@ -49,6 +53,7 @@ class _UserFact(EventPayload):
     """The state of a user after what happened."""
 
     ID_PREFIX: ClassVar[str] = "usr"
+    READ_SCOPE: ClassVar[str] = "identity:read"
     EXAMPLE: ClassVar[dict[str, Any]] = {"name": "Sam Seller", "email": "sam@example.com", "roles": ["seller"]}
 
     name: str

@@ -50,6 +50,7 @@ def asyncapi(service: Service) -> dict[str, Any]:
             "name": event.TYPE,
             "title": (event.__doc__ or event.TYPE).strip().split("\n")[0],
             "contentType": "application/cloudevents+json",
+            "x-required-scope": event.read_scope(),
             "payload": {"schemaFormat": f"application/schema+json;version={_DRAFT}", "schema": event_schema(event)},
             "examples": [{"payload": event.EXAMPLE}],
         }

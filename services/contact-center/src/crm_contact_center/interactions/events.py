@@ -108,6 +108,7 @@ class DemandRevealed(EventPayload):
 
     TYPE: ClassVar = "crm.demand.revealed.v1"
     ID_PREFIX: ClassVar = "dem"
+    READ_SCOPE: ClassVar = "interactions:read"
     EXAMPLE: ClassVar[dict[str, Any]] = {
         "customer_id": _CUSTOMER,
         "interaction_id": "int_0690k2plir3lfsae6ao9k2g2as",
