@@ -34,6 +34,7 @@ async def settings_for(cluster: Cluster, folder: Path) -> dict[str, str]:
         "OWNER_DATABASE_URL": urls.owner,
         "INTERNAL_PRIVATE_JWK": orjson.dumps(TokenSigner.generate().private_jwk()).decode(),
         "UPSTREAMS": '{"customer": "http://127.0.0.1:1"}',
+        "CURSOR_SECRET": "of these tests",
         "OPENAPI_PATH": str(document),
         "PORT": str(free_port()),
     }

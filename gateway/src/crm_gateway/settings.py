@@ -8,14 +8,17 @@ from pydantic_settings import NoDecode
 
 from crm_gateway.limits.domain import Policy
 from crm_gateway.proxy.domain.rules import Share
-from crm_shared.settings import ServiceSettings
+from crm_shared.settings import API, Secret, ServiceSettings
 
 
 class GatewaySettings(ServiceSettings):
     """What the gateway needs beside what every service does."""
 
-    internal_private_jwk: Annotated[dict[str, Any], NoDecode] = Field(
+    internal_private_jwk: Annotated[dict[str, Any], NoDecode, Secret(of=(API,))] = Field(
         default_factory=dict[str, Any], description="Ed25519 key that signs onward tokens (JWK, as JSON); secret."
+    )
+    internal_jwks: Annotated[dict[str, Any], NoDecode] = Field(
+        default_factory=dict[str, Any], description="Made from the private key."
     )
     upstreams: Annotated[dict[str, str], NoDecode] = Field(
         default_factory=dict[str, str], description="Each service's base address, by its name (as JSON)."

@@ -3,19 +3,59 @@
 The same names serve every process; what differs is their values. `make run` makes them all by itself.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import orjson
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+PLACEHOLDERS = frozenset({"change-me", "make-a-key", "not-secret-change-me"})
+"""What examples and defaults hold where a secret belongs: everybody can read it."""
+API, WORKER = "api", "worker"
+
+
+class UnsafeSettings(Exception):
+    """A process shall not start with these settings; the text says which and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Marks a setting that guards something: processes of these kinds don't start without one of their own."""
+
+    of: tuple[str, ...] = (API, WORKER)
+
+
+def published_secrets(settings: BaseSettings, *, part: str) -> list[str]:
+    """The variables of secrets which a process of this kind needs and which are missing, or known to everybody."""
+    found: list[str] = []
+    for name, field in type(settings).model_fields.items():
+        needed = any(isinstance(mark, Secret) and part in mark.of for mark in field.metadata)
+        value = getattr(settings, name)
+        if needed and (not value or value == field.default or str(value) in PLACEHOLDERS):
+            found.append(name.upper())
+    return found
+
+
+def refuse_published_secrets(*settings: BaseSettings, part: str) -> None:
+    """Let no process go into service whose links, cursors or tokens anybody could forge.
+
+    Raises:
+        UnsafeSettings: naming the variables.
+    """
+    found = [name for one in settings for name in published_secrets(one, part=part)]
+    if found:
+        raise UnsafeSettings(
+            f"{' and '.join(found)}: missing, or a value that everybody can read in the sources. Nothing was started. "
+            f"Set each to a secret of your own (openssl rand -hex 24; keys are made as deploy/docker/README.md shows), "
+            "the same one for all processes of a service."
+        )
+
 
 class ServiceSettings(BaseSettings):
     """What an api or a worker process of a service needs to know."""
 
-    model_config = SettingsConfigDict(
-        extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
-    )
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
 
     database_url: str = Field(description="PostgreSQL, as the service's app role.")
     worker_database_url: str = Field(default="", description="The same database as the worker role; workers only.")
@@ -27,10 +67,13 @@ class ServiceSettings(BaseSettings):
         default="", description="The worker's database without a transaction-pooling proxy between; for session locks."
     )
     bus_url: str = Field(default="", description="postgresql://… (the embedded log) or kafka://host:port[,host:port].")
-    internal_jwks: Annotated[dict[str, Any], NoDecode] = Field(
+    # No secret, but without it nobody would be believed.
+    internal_jwks: Annotated[dict[str, Any], NoDecode, Secret(of=(API,))] = Field(
         default_factory=dict[str, Any], description="The gateway's public keys (JWKS, as JSON)."
     )
-    cursor_secret: str = Field(default="", description="Signs page cursors; equal in all processes of a service.")
+    cursor_secret: Annotated[str, Secret(of=(API,))] = Field(
+        default="", description="Signs page cursors; equal in all processes of a service."
+    )
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = Field(default=1, ge=1, description="Processes that serve this port together; an api's only.")

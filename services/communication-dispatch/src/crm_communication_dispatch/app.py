@@ -24,6 +24,7 @@ from crm_communication_dispatch.responses import events as response_events
 from crm_communication_dispatch.responses import public_api as public_responses
 from crm_communication_dispatch.responses.reactions import REACTIONS as RESPONSE_REACTIONS
 from crm_communication_dispatch.responses.timers import TIMERS as RESPONSE_TIMERS
+from crm_communication_dispatch.settings import mail_settings
 from crm_communication_dispatch.templates import api as templates
 from crm_shared.runtime import Service, Slice
 
@@ -84,4 +85,5 @@ SERVICE = Service(
     operation_prefix="opcom",
     migrations=Path(__file__).parents[2] / "migrations",
     loops=[send_messages],
+    settings=[mail_settings],
 )

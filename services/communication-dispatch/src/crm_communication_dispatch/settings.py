@@ -1,10 +1,12 @@
 """What this service needs from the environment beyond the kernel's settings."""
 
 from functools import lru_cache
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from crm_shared.settings import Secret
 
 
 class MailSettings(BaseSettings):
@@ -27,7 +29,9 @@ class MailSettings(BaseSettings):
     mail_cost: str = Field("0.0004", description="What one mail costs, in `mail_currency`.")
     mail_currency: str = "EUR"
     public_url: str = Field("http://127.0.0.1:8080", description="Where customers reach the gateway.")
-    link_secret: str = Field("not-secret-change-me", description="Signs links and return addresses; equal everywhere.")
+    link_secret: Annotated[str, Secret()] = Field(
+        "not-secret-change-me", description="Signs links and return addresses; equal everywhere."
+    )
     tenant_relays: bool = Field(False, description="Whether tenants may name relays of their own, on any host.")
     click_verdict_delay_s: float = Field(2.0, ge=0, description="How long clicks are watched before they are judged.")
     sender_lease_s: float = Field(90.0, gt=0, description="After a crash another sender takes over after this.")

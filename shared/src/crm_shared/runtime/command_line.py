@@ -6,12 +6,15 @@ import signal
 import sys
 from functools import partial
 
+import uvloop
+
 from crm_shared.db.arrival import until_migrated
 from crm_shared.db.migrations import autogenerate, upgrade
 from crm_shared.db.provision import provision
 from crm_shared.observability.logs import configure_logs
+from crm_shared.runtime.freezing import freeze_start_up
 from crm_shared.runtime.service import Service
-from crm_shared.settings import ServiceSettings
+from crm_shared.settings import ServiceSettings, UnsafeSettings, refuse_published_secrets
 
 
 def main(service: Service) -> None:
@@ -35,7 +38,7 @@ def main(service: Service) -> None:
 
         write_contracts(service, arguments.folder or service.migrations.parent / "contracts")
         return
-    settings = ServiceSettings()  # pyright: ignore[reportCallIssue] # the environment fills it
+    settings = _settings(service, arguments.command)
     configure_logs(settings.log_level)
     match arguments.command:
         case "api":
@@ -44,7 +47,7 @@ def main(service: Service) -> None:
 
             serve(partial(make_app, service, settings), settings)
         case "worker":
-            asyncio.run(_work(service, settings))
+            uvloop.run(_work(service, settings))
         case "provision":
             asyncio.run(provision(service.name, settings))
         case "migrate":
@@ -60,6 +63,15 @@ def main(service: Service) -> None:
             )
 
 
+def _settings(service: Service, part: str) -> ServiceSettings:
+    settings = ServiceSettings()  # pyright: ignore[reportCallIssue] # the environment fills it
+    try:
+        refuse_published_secrets(settings, *(make() for make in service.settings), part=part)
+    except UnsafeSettings as reason:
+        sys.exit(str(reason))
+    return settings
+
+
 async def _work(service: Service, settings: ServiceSettings) -> None:
     from crm_shared.runtime.working import working  # noqa: PLC0415
 
@@ -68,4 +80,5 @@ async def _work(service: Service, settings: ServiceSettings) -> None:
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, asked.set)
     async with working(service, settings):
+        freeze_start_up()
         await asked.wait()

@@ -1,6 +1,5 @@
 """Serving HTTP from one process, or from several that share a port."""
 
-import gc
 import os
 import resource
 import signal
@@ -19,6 +18,7 @@ from prometheus_client.multiprocess import mark_process_dead  # pyright: ignore[
 from uvicorn.config import STARTUP_FAILURE
 
 from crm_shared.observability.metrics import SHARED_FOLDER, registry
+from crm_shared.runtime.freezing import freeze_start_up
 from crm_shared.settings import ServiceSettings
 
 # Longer than the gateway and the edge keep an idle connection to us, so that no request of theirs meets a closing one.
@@ -49,9 +49,7 @@ def serve(make: Callable[[], Any], settings: ServiceSettings, *, metrics_port: i
         "server_header": False,
     }
     server = uvicorn.Server(uvicorn.Config(make(), **{**usual, **options}))
-    # What start-up made stays: without this, each full collection walks half a million objects for nothing.
-    gc.collect()
-    gc.freeze()
+    freeze_start_up()
     if _LISTENER in os.environ:
         threading.Thread(target=_end_with_parent, args=(int(os.environ[_LIFELINE]),), daemon=True).start()
         server.run([socket.socket(fileno=int(os.environ[_LISTENER]))])

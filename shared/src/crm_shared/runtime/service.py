@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic_settings import BaseSettings
 from sqlalchemy import MetaData
 
 from crm_shared.bus.handlers import Projections, Reactions, Tap
@@ -38,7 +39,7 @@ class Service:
 
     `migrations` is the folder with `env.py` and `versions/`. `loops` are a worker's own endless tasks. `resources` maps
     the name of a type to what makes it from the settings, once a process (`Call.resource`). `tap` takes all events of
-    the topics it names, beside what the slices do with theirs.
+    the topics it names, beside what the slices do with theirs. `settings` are its own, beside the kernel's.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Service:
     loops: Sequence[Loop] = ()
     tap: Tap | None = None
     resources: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
+    settings: Sequence[Callable[[], BaseSettings]] = ()
 
     @property
     def schema(self) -> Schema:

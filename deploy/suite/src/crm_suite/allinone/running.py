@@ -1,7 +1,6 @@
 """Everything that `crm up` runs: databases, workers, services, mail sink, gateway; stopped in reverse."""
 
 import asyncio
-import gc
 import shutil
 import signal
 import socket
@@ -17,6 +16,7 @@ from crm_gateway.settings import GatewaySettings
 from crm_shared.db.embedded import EmbeddedPostgres
 from crm_shared.http.call import Services
 from crm_shared.runtime import Service
+from crm_shared.runtime.freezing import freeze_start_up
 from crm_shared.runtime.serving import make_app
 from crm_shared.settings import ServiceSettings
 from crm_suite.allinone.background import Background, background_launched
@@ -133,9 +133,7 @@ async def suite_running(home: Home, doors: Doors, steps: Steps) -> AsyncGenerato
         with steps.step("gateway"):
             own = server.gateway_settings(suite.gateway, keys)
             gateway = await stack.enter_async_context(gateway_running(own, apps, doors.gateway, background))
-        # What start-up made stays: without this, each full collection walks half a million objects for nothing.
-        gc.collect()
-        gc.freeze()
+        freeze_start_up()
         yield Running(gateway)
 
 

@@ -5,7 +5,6 @@ and at the end a farewell. An end without one means that the first process was k
 """
 
 import asyncio
-import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -43,11 +42,11 @@ async def _work() -> None:
     await loading
     if not settings:
         return
+    from crm_shared.runtime.freezing import freeze_start_up  # noqa: PLC0415
+
     async with AsyncExitStack() as stack:
         workers = await _started(stack, settings)
-        # What start-up made stays: without this, each full collection walks half a million objects for nothing.
-        gc.collect()
-        gc.freeze()
+        freeze_start_up()
         os.write(sys.stdout.fileno(), READY)
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads on
         await _listen(orders, workers)
