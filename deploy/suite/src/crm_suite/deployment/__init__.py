@@ -1,0 +1,1 @@
+"""What an installation by containers needs made for it: passwords, secrets and keys."""
