@@ -14,7 +14,7 @@ from crm_shared.http.call import Call, needs
 from crm_shared.http.router import Router
 from crm_shared.ids import public_id
 
-router = Router(prefix="/v1/customers", tag="customer-overviews")
+router = Router(prefix="/v1/customers", tag="customer-overviews", about="One customer as all services know them.")
 ROUTERS = [router]
 
 _CARRIED = ("x-request-id", "traceparent", "tracestate")

@@ -51,12 +51,12 @@ from crm_shared.http.router import Router
 from crm_shared.ids import new_id, public_id
 from crm_shared.tenancy import Viewer
 
-sessions = Router(prefix="/v1/sessions", tag="sessions")
-me = Router(prefix="/v1/me", tag="me")
-tenants = Router(prefix="/v1/tenants", tag="tenants")
-users = Router(prefix="/v1/users", tag="users")
-api_keys = Router(prefix="/v1/api-keys", tag="api-keys")
-audit = Router(prefix="/v1/audit-entries", tag="audit-entries")
+sessions = Router(prefix="/v1/sessions", tag="sessions", about="Logging in and out.")
+me = Router(prefix="/v1/me", tag="me", about="Who the caller is, and what they may do.")
+tenants = Router(prefix="/v1/tenants", tag="tenants", about="Companies on this installation.")
+users = Router(prefix="/v1/users", tag="users", about="People of a company and their roles.")
+api_keys = Router(prefix="/v1/api-keys", tag="api-keys", about="Keys of machines; the text of a key is shown once.")
+audit = Router(prefix="/v1/audit-entries", tag="audit-entries", about="Who administered what.")
 ROUTERS = [sessions, me, tenants, users, api_keys, audit]
 
 Anyone = Annotated[Call, public("Logging in is how one becomes somebody; the password is the check.")]
@@ -101,7 +101,7 @@ async def get(call: Self) -> Response:
 
 @tenants.post("", status_code=201, response_model=TenantOpenedRead)
 async def open_tenant(body: TenantCreate, call: Operator) -> Response:
-    """Let a company move in. The key of its first administrator is in this answer and never again."""
+    """Open a company. The key of its first administrator is in this answer and never again."""
     password_hash = await hash_password(body.admin.password)
     credential = new_credential(CredentialKind.API_KEY, new_id())
     theirs = on_behalf(call, replace(call.viewer, tenant=_new_tenant(call)))
@@ -125,7 +125,7 @@ async def get_tenant(tenant_id: TenantId, call: Reader) -> Response:
 
 @tenants.post("/{tenant_id}/suspend", response_model=TenantRead)
 async def suspend(tenant_id: TenantId, call: Operator) -> Response:
-    """Keep a company's people and keys out; its data stays."""
+    """Suspend a company. Its people and keys are kept out; its data stays."""
     if tenant_id == call.viewer.tenant:
         raise Conflict("This would lock you out; another tenant's operator may do it.", code="own_tenant")
     return await _change_tenant(call, tenant_id, commands.suspend_tenant)
@@ -133,38 +133,38 @@ async def suspend(tenant_id: TenantId, call: Operator) -> Response:
 
 @tenants.post("/{tenant_id}/resume", response_model=TenantRead)
 async def resume(tenant_id: TenantId, call: Operator) -> Response:
-    """Let a suspended company's people and keys in again."""
+    """Resume a suspended company; its people and keys get in again."""
     return await _change_tenant(call, tenant_id, commands.resume_tenant)
 
 
 @tenants.post("/{tenant_id}/close", response_model=TenantRead)
 async def close(tenant_id: TenantId, call: Admin) -> Response:
-    """Leave: nobody gets in any more, and every service purges this company's data. It can't be undone."""
+    """Close a company; nobody gets in any more, and every service purges its data. It can't be undone."""
     return await _change_tenant(call, tenant_id, commands.close_tenant)
 
 
 @users.post("", status_code=201, response_model=UserRead)
 async def create(body: UserCreate, call: Admin) -> Response:
-    """Add somebody."""
+    """Add a user."""
     password_hash = await hash_password(body.password) if body.password else None
     return await call.write(commands.create_user, body.to_domain(password_hash), answer=UserRead.of)
 
 
 @users.get("", response_model=UserPage)
 async def list(call: Reader, filters: Annotated[PageQuery, Query()]) -> Response:
-    """Everybody here, in the order of joining."""
+    """Users, in the order of joining."""
     return await call.page(_users, filters, answer=UserRead.of, key=lambda user: (user.created_at, user.id))
 
 
 @users.get("/{user_id}", response_model=UserRead)
 async def get_user(user_id: UserId, call: Reader) -> Response:
-    """One person."""
+    """One user."""
     return await call.read(_user, user_id, answer=UserRead.of)
 
 
 @users.patch("/{user_id}", response_model=UserRead)
 async def change(user_id: UserId, body: UserUpdate, call: Admin) -> Response:
-    """Change name, roles, teams or partner."""
+    """Change a user's name, roles, teams or partner."""
     changes = body.model_dump(exclude_unset=True)
     expected = call.if_match()
     answer = await call.write(commands.change_user, user_id, changes, expected=expected, answer=UserRead.of)
@@ -174,7 +174,7 @@ async def change(user_id: UserId, body: UserUpdate, call: Admin) -> Response:
 
 @users.post("/{user_id}/password", response_model=UserRead)
 async def set_password(user_id: UserId, body: PasswordSet, call: Admin) -> Response:
-    """Give somebody a new password; they are logged out everywhere."""
+    """Give a user a new password; they are logged out everywhere."""
     password_hash = await hash_password(body.password)
     answer = await call.write(commands.set_password, user_id, password_hash, answer=UserRead.of)
     call.resource(Recognition).forget(subject=public_id("usr", user_id))
@@ -183,7 +183,7 @@ async def set_password(user_id: UserId, body: PasswordSet, call: Admin) -> Respo
 
 @users.post("/{user_id}/deactivate", response_model=UserRead)
 async def deactivate(user_id: UserId, call: Admin) -> Response:
-    """Somebody leaves; they are logged out everywhere, and nothing is assigned to them any more."""
+    """Deactivate a user; they are logged out everywhere, and nothing is assigned to them any more."""
     answer = await call.write(commands.deactivate_user, user_id, answer=UserRead.of)
     call.resource(Recognition).forget(subject=public_id("usr", user_id))
     return answer

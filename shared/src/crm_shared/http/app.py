@@ -13,7 +13,7 @@ from crm_shared.http import operations, parked_events
 from crm_shared.http.call import Services
 from crm_shared.http.dispatch import Dispatcher
 from crm_shared.http.middleware import Conversation
-from crm_shared.http.openapi import describe
+from crm_shared.http.openapi import describe, tags_of
 from crm_shared.http.presence import Presence
 from crm_shared.http.problems import install_problems, problem
 from crm_shared.http.router import Router
@@ -35,7 +35,9 @@ def create_app(
     app = FastAPI(
         title=title, version="1", docs_url=None, redoc_url=None, lifespan=lifespan, openapi_url="/openapi.json"
     )
-    for router in (*routers, operations.router, parked_events.router):
+    every = (*routers, operations.router, parked_events.router)
+    app.openapi_tags = tags_of(every)
+    for router in every:
         # The routes carry their full path and conventions; including the router would wrap each of them once more.
         app.router.routes.extend(router.routes)
     install_problems(app)

@@ -94,6 +94,7 @@ class _Leaf:
         self._path = [(field, ("path", field.alias)) for field in dependant.path_params]
         self._query = [_taker(field) for field in dependant.query_params]
         self._body = dependant.body_params
+        self._farewell = route.deprecation.headers if route.deprecation else None
 
     async def handle(self, request: JsonRequest) -> Response:
         """Run the handler with its arguments.
@@ -121,7 +122,10 @@ class _Leaf:
             errors.extend(wrong)
         if errors:
             raise RequestValidationError(errors, body=body)
-        return await self._endpoint(**values)
+        response: Response = await self._endpoint(**values)
+        if self._farewell:
+            response.headers.update(self._farewell)
+        return response
 
 
 def _is_plain(dependant: Dependant) -> bool:

@@ -1,15 +1,30 @@
 """The service's OpenAPI document, in the form that generated clients are pleasant with."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from crm_shared.http.call import ETAG_PATTERN, KEY_LENGTH, KEY_PATTERN
-from crm_shared.http.problems import MEDIA_TYPE, TITLES, Problem
-from crm_shared.http.router import StrictRoute
+from crm_shared.http.examples import Composer, Schema
+from crm_shared.http.problems import Problem
+from crm_shared.http.refusals import refusals_of, shared_responses
+from crm_shared.http.router import Router, StrictRoute
 
+ABOUT = """Customer relationship management: customers, sales, communication, contact centre, and who may do what.
+
+- **Credentials**: `Authorization: Bearer …`, an API key or a session's token; each operation names the scope it needs.
+- **Errors** are problem documents (RFC 9457) with a stable `code`; `errors` points at the fields at fault.
+- **Lists** come in pages: `items`, and `next_cursor` to be sent as `cursor`.
+- **Writes** heed `Idempotency-Key`; a `version` comes as `ETag`; sent in `If-Match` it keeps updates from being lost.
+- **Enumerations** marked `x-extensible-enum` may grow, and objects may gain fields: take what you don't know calmly.
+- **Versions**: within `/v1` things are added, never taken away or given another meaning. What is deprecated says so in
+  the `Deprecation` and `Sunset` headers.
+"""
+LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+CONTACT: dict[str, str | Any] = {"name": "Whoever runs this installation"}
+SERVERS: list[dict[str, str | Any]] = [{"url": "/", "description": "Wherever this document was read."}]
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -23,38 +38,41 @@ _IF_MATCH = {
     "description": "The ETag of the state that was seen; 412 if it has changed since.",
     "schema": {"type": "string", "pattern": f"^{ETAG_PATTERN}$", "examples": ['"1"', "*"]},
 }
-_RETRY_AFTER = {
-    "Retry-After": {"description": "Seconds to wait.", "required": False, "schema": {"type": "integer", "minimum": 1}}
+_ETAG = {"description": "The version, to be sent back in If-Match.", "schema": {"type": "string", "examples": ['"1"']}}
+_LOCATION = {"description": "Where it is from now on.", "schema": {"type": "string", "format": "uri-reference"}}
+_SUCCESSES = {
+    "200": "Done; the body is the present state.",
+    "201": "Made.",
+    "202": "Begun; `Location` says where to see how it goes.",
+    "204": "Done; there is nothing more to say.",
+    "207": "Each item has its own outcome.",
 }
-_CHALLENGE = {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}}
-_HEADERS = {401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}
-_MEANINGS = {
-    400: "The request's head is malformed.",
-    401: "We don't know who asks.",
-    403: "The caller lacks the scope.",
-    404: "It isn't there, or isn't the caller's.",
-    408: "The body came too slowly.",
-    409: "It clashes with the present state.",
-    410: "It was there and has been erased.",
-    412: "It has changed since the state in If-Match.",
-    413: "The body is longer than is taken here.",
-    422: "The input is not valid.",
-    428: "Say in If-Match which state was seen.",
-    429: "Slow down.",
-    431: "The headers are longer than is taken.",
-    500: "A fault of ours; it has been logged.",
-    502: "The service broke off before it answered.",
-    503: "Not now; try again.",
-    504: "The service gave no answer in time.",
-}
-_ANYWHERE = (400, 401, 403, 404, 409, 410, 422, 429, 431, 500, 502, 503, 504)
+_PREFIX = "#/components/schemas/"
+
+
+def tags_of(routers: Iterable[Router]) -> list[dict[str, Any]]:
+    """The tags of all routers; of those that share one, one tells about it."""
+    told: dict[str, str] = {}
+    for router in routers:
+        told[router.tag["name"]] = told.get(router.tag["name"]) or router.tag["description"]
+    return [{"name": name, "description": told[name]} for name in sorted(told)]
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
     """The document, made once."""
     if app.openapi_schema:
         return app.openapi_schema
-    document = get_openapi(title=app.title, version=app.version, routes=app.routes, openapi_version="3.1.0")
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=ABOUT,
+        license_info=LICENSE,
+        contact=CONTACT,
+        servers=SERVERS,
+        tags=app.openapi_tags,
+        routes=app.routes,
+        openapi_version="3.1.0",
+    )
     for route in app.routes:
         if isinstance(route, StrictRoute) and route.include_in_schema:
             for method in route.methods or ():
@@ -69,7 +87,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
     _name_money(document["paths"], schemas)
     _name_money(dict(schemas), schemas)
     components["schemas"] = dict(sorted(schemas.items()))
-    components["responses"] = {_name(status): _response(status) for status in _MEANINGS}
+    components["responses"] = shared_responses()
+    components["examples"] = _show(document)
     components["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "An API key or a session's token."}
     }
@@ -98,7 +117,7 @@ def _name_money(node: Any, schemas: dict[str, Any]) -> None:
     for place, child in list(inside.items() if isinstance(inside, dict) else enumerate(inside)):
         if isinstance(child, dict) and cast("dict[str, Any]", child).get("title") == "Money":
             money = cast("dict[str, Any]", child)
-            remarks = {key: money.pop(key) for key in ("description", "default") if key in money}
+            remarks = {key: money.pop(key) for key in ("description", "default", "examples") if key in money}
             schemas["Money"] = money
             inside[place] = {"$ref": "#/components/schemas/Money", **remarks}
         else:
@@ -114,27 +133,57 @@ def _complete(operation: dict[str, Any], route: StrictRoute) -> None:
         parameters.append({**_IF_MATCH, "required": route.requires_if_match})
     if not parameters:
         del operation["parameters"]
-    kept = {code: response for code, response in operation["responses"].items() if not code.startswith(("4", "5"))}
-    refused = {str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in sorted(_refusals(route))}
-    operation["responses"] = kept | refused
+    told = {code: _told(code, answer) for code, answer in operation["responses"].items() if code < "4"}
+    operation["responses"] = told | refusals_of(route)
 
 
-def _refusals(route: StrictRoute) -> Iterator[int]:
-    yield from _ANYWHERE
-    if not (route.methods or set()) <= {"GET", "HEAD"}:
-        yield from (408, 413)
-    if route.takes_if_match:
-        yield 412
-    if route.requires_if_match:
-        yield 428
+def _told(code: str, answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer with a sentence about it, where the route itself says none."""
+    plain = answer["description"] == "Successful Response"
+    return {**answer, "description": _SUCCESSES.get(code, "Done.")} if plain else answer
 
 
-def _response(status: int) -> dict[str, Any]:
-    headers = {"headers": _HEADERS[status]} if status in _HEADERS else {}
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {"description": _MEANINGS[status], **headers, "content": content}
+def _show(document: dict[str, Any]) -> dict[str, Any]:
+    """Let every JSON body be shown by an example, shared like its schema; note the headers that follow from it."""
+    schemas: dict[str, Any] = document["components"]["schemas"]
+    composer = Composer(schemas)
+    shown: dict[str, Any] = {}
+    for item in document["paths"].values():
+        for operation in item.values():
+            for content in _json(operation.get("requestBody", {})):
+                _refer(content, shown, composer.request)
+            for code, answer in operation["responses"].items():
+                for content in _json(answer):
+                    _refer(content, shown, composer.response)
+                    _head(answer, code, schemas.get(_name_in(content), {}))
+    return dict(sorted(shown.items()))
 
 
-def _name(status: int) -> str:
-    """`NotFound` for 404."""
-    return "".join(word.capitalize() for word in TITLES[status].split())
+def _json(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    content: dict[str, Any] = body.get("content", {})
+    if "application/json" in content:
+        yield content["application/json"]
+
+
+def _name_in(content: dict[str, Any]) -> str:
+    return str(content.get("schema", {}).get("$ref", "")).removeprefix(_PREFIX)
+
+
+def _refer(content: dict[str, Any], shown: dict[str, Any], compose: Callable[[Schema], Any]) -> None:
+    name = _name_in(content)
+    if not name:
+        content["example"] = compose(content["schema"])
+        return
+    if name not in shown:
+        shown[name] = {"value": compose(content["schema"])}
+    content["examples"] = {name: {"$ref": f"#/components/examples/{name}"}}
+
+
+def _head(answer: dict[str, Any], code: str, schema: dict[str, Any]) -> None:
+    fields: dict[str, Any] = schema.get("properties", {})
+    headers = {
+        **({"ETag": _ETAG} if "version" in fields else {}),
+        **({"Location": _LOCATION} if code == "202" or (code == "201" and "id" in fields) else {}),
+    }
+    if headers:
+        answer["headers"] = headers | answer.get("headers", {})

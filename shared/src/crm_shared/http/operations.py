@@ -11,7 +11,7 @@ from crm_shared.http.operation_model import OperationRead
 from crm_shared.http.router import Router
 from crm_shared.ids import parse_id
 
-router = Router(prefix="/v1/operations", tag="operations")
+router = Router(prefix="/v1/operations", tag="operations", about="Long jobs: how far they are, and what came of them.")
 Caller = Annotated[Call, needs("operations:read")]
 
 

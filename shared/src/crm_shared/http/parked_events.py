@@ -40,7 +40,11 @@ Done = TypeVar("Done")
 PLATFORM = "platform:admin"
 """Held by those who run the installation, and by nobody whom a tenant can name."""
 
-router = Router(prefix="/v1/parked-events/{service}", tag="parked-events")
+router = Router(
+    prefix="/v1/parked-events/{service}",
+    tag="parked-events",
+    about="Events that wait because something is wrong with them; to be retried or skipped.",
+)
 Operating = Annotated[Call, needs("parked-events:admin")]
 Reading = Annotated[Call, needs("parked-events:payload")]
 Owning = Annotated[Call, needs(PLATFORM)]

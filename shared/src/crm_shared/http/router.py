@@ -1,5 +1,6 @@
 """Routers that keep the suite's conventions: a scope on every route, strict query parameters, stable operation ids."""
 
+import re
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from inspect import isfunction
@@ -12,7 +13,10 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from crm_shared.errors import FieldError, Invalid
+from crm_shared.http.deprecation import SUNSET, Deprecation
 from crm_shared.http.nesting import refuse_deep
+
+_FIRST_SENTENCE = re.compile(r"[.:;?!](?=\s|$)")
 
 
 class Unscoped(TypeError):
@@ -42,7 +46,13 @@ class StrictRoute(APIRoute):
         if (self.scope is None) == (self.public is None):
             raise Unscoped(f"{path}: declare exactly one of needs(scope) and public(reason)")
         extra: dict[str, Any] = {"x-required-scope": self.scope} if self.scope else {"x-public": self.public}
-        extra["security"] = [{"token": []}] if self.scope else []
+        extra["security"] = [{"token": [self.scope]}] if self.scope else []
+        self.summary, self.description = _told(self.description)
+        self.deprecation: Deprecation | None = getattr(endpoint, "crm_deprecation", None)
+        if self.deprecation:
+            self.deprecated = True
+            self.description = f"{self.description or self.summary}\n\n{self.deprecation.sentence}"
+            extra[SUNSET] = self.deprecation.sunset.isoformat()
         self.openapi_extra = {**extra, **(self.openapi_extra or {})}
 
     @property
@@ -90,6 +100,13 @@ class StrictRoute(APIRoute):
             )
 
 
+def _told(text: str) -> tuple[str, str]:
+    """A docstring as summary and description; there is none where the summary has said everything."""
+    end = _FIRST_SENTENCE.search(text)
+    summary = " ".join((text[: end.start()] if end else text).split())
+    return summary, text if end and text[end.end() :].strip() else ""
+
+
 def _query_names(dependant: Dependant) -> Iterator[str]:
     for parameter in dependant.query_params:
         annotation: Any = parameter.field_info.annotation
@@ -103,9 +120,10 @@ def _query_names(dependant: Dependant) -> Iterator[str]:
 
 
 class Router(APIRouter):
-    """The routes of one resource; operation ids are `<tag>_<handler>`."""
+    """The routes of one resource; operation ids are `<tag>_<handler>`, and `about` tells of the tag in the document."""
 
-    def __init__(self, *, prefix: str, tag: str) -> None:
+    def __init__(self, *, prefix: str, tag: str, about: str = "") -> None:
+        self.tag = {"name": tag, "description": about}
         super().__init__(
             prefix=prefix,
             tags=[tag],

@@ -105,9 +105,11 @@ def merge(documents: Mapping[str, Document], *, title: str, version: str) -> Doc
     if merging.faults:
         raise MergeConflict(merging.faults)
     components = {kind: dict(sorted(members.items())) for kind, members in sorted(merging.components.items())}
+    one = next(iter(documents.values()), Document())  # what they say of themselves beside their title is the same
     return {
         "openapi": "3.1.0",
-        "info": {"title": title, "version": version},
+        "info": {**one.get("info", {}), "title": title, "version": version},
+        **{key: one[key] for key in ("servers",) if key in one},
         "paths": dict(sorted(merging.paths.items())),
         "components": components,
         "security": [{"token": []}],

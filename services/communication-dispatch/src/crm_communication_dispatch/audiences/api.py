@@ -9,7 +9,9 @@ from crm_communication_dispatch.audiences.schemas import AudienceCreate, Audienc
 from crm_communication_dispatch.fields import AudienceId
 from crm_shared.http import Call, PageQuery, Router, needs
 
-router = Router(prefix="/v1/audiences", tag="audiences")
+router = Router(
+    prefix="/v1/audiences", tag="audiences", about="Who of a segment may be written to, and who may not and why."
+)
 Reading = Annotated[Call, needs("audiences:read")]
 
 

@@ -17,7 +17,11 @@ from crm_communication_dispatch.campaigns.schemas import (
 from crm_communication_dispatch.fields import CampaignId
 from crm_shared.http import Call, Router, needs
 
-router = Router(prefix="/v1/campaigns", tag="campaigns")
+router = Router(
+    prefix="/v1/campaigns",
+    tag="campaigns",
+    about="Messages to a segment: planned, reviewed by somebody else, sent, and reported on.",
+)
 Reading = Annotated[Call, needs("campaigns:read")]
 Writing = Annotated[Call, needs("campaigns:write")]
 Approving = Annotated[Call, needs("campaigns:approve")]
@@ -59,13 +63,13 @@ async def submit(campaign_id: CampaignId, call: Writing) -> Response:
 
 @router.post("/{campaign_id}/reject", response_model=CampaignRead)
 async def reject(campaign_id: CampaignId, body: CampaignReject, call: Approving) -> Response:
-    """Give a campaign back to its author."""
+    """Reject a campaign; it goes back to its author."""
     return await call.write(commands.reject_campaign, campaign_id, body.note, answer=CampaignRead.of)
 
 
 @router.post("/{campaign_id}/approve", response_model=CampaignRead)
 async def approve(campaign_id: CampaignId, call: Approving) -> Response:
-    """Agree to a campaign that somebody else wrote."""
+    """Approve a campaign that somebody else wrote."""
     return await call.write(commands.approve_campaign, campaign_id, answer=CampaignRead.of)
 
 
@@ -77,17 +81,17 @@ async def schedule(campaign_id: CampaignId, body: CampaignSchedule, call: Writin
 
 @router.post("/{campaign_id}/pause", response_model=CampaignRead)
 async def pause(campaign_id: CampaignId, call: Writing) -> Response:
-    """Stop sending for now."""
+    """Pause a campaign; nothing is sent until it is resumed."""
     return await call.write(commands.pause_campaign, campaign_id, answer=CampaignRead.of)
 
 
 @router.post("/{campaign_id}/resume", response_model=CampaignRead)
 async def resume(campaign_id: CampaignId, call: Writing) -> Response:
-    """Go on where it stopped."""
+    """Resume a paused campaign where it stopped."""
     return await call.write(commands.resume_campaign, campaign_id, answer=CampaignRead.of)
 
 
 @router.post("/{campaign_id}/cancel", response_model=CampaignRead)
 async def cancel(campaign_id: CampaignId, call: Writing) -> Response:
-    """End a campaign for good."""
+    """Cancel a campaign for good."""
     return await call.write(commands.cancel_campaign, campaign_id, answer=CampaignRead.of)

@@ -17,8 +17,8 @@ from crm_communication_dispatch.governance.schemas import (
 )
 from crm_shared.http import Call, Router, needs
 
-policy_router = Router(prefix="/v1/governance", tag="governance")
-router = Router(prefix="/v1/suppressions", tag="suppressions")
+policy_router = Router(prefix="/v1/governance", tag="governance", about="What may be sent, when, and how often.")
+router = Router(prefix="/v1/suppressions", tag="suppressions", about="Who is not to be written to.")
 Reading = Annotated[Call, needs("governance:read")]
 Ruling = Annotated[Call, needs("governance:write")]
 Looking = Annotated[Call, needs("suppressions:read")]

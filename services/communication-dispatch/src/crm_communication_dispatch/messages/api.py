@@ -18,8 +18,12 @@ from crm_communication_dispatch.messages.schemas import (
 )
 from crm_shared.http import Call, Router, needs
 
-router = Router(prefix="/v1/messages", tag="messages")
-pressure_router = Router(prefix="/v1/message-pressure", tag="message-pressure")
+router = Router(prefix="/v1/messages", tag="messages", about="The ledger of everything sent to customers, and why.")
+pressure_router = Router(
+    prefix="/v1/message-pressure",
+    tag="message-pressure",
+    about="How much a customer got, and how much more they may get.",
+)
 test_router = Router(prefix="/v1/templates", tag="templates")
 Reading = Annotated[Call, needs("messages:read")]
 Writing = Annotated[Call, needs("messages:write")]

@@ -9,14 +9,16 @@ from crm_communication_dispatch.providers import commands, queries
 from crm_communication_dispatch.providers.schemas import ProviderCreate, ProviderPage, ProviderRead, ProviderUpdate
 from crm_shared.http import Call, PageQuery, Router, needs
 
-router = Router(prefix="/v1/providers", tag="providers")
+router = Router(
+    prefix="/v1/providers", tag="providers", about="Through what messages are sent, as whom, and at what cost."
+)
 Reading = Annotated[Call, needs("providers:read")]
 Writing = Annotated[Call, needs("providers:write")]
 
 
 @router.post("", status_code=201, response_model=ProviderRead)
 async def create(body: ProviderCreate, call: Writing) -> Response:
-    """Say as whom, through what and at what cost this tenant sends e-mail."""
+    """Add a provider: as whom, through what and at what cost this tenant sends e-mail."""
     return await call.write(commands.set_up_provider, body.fields(), body.cost, answer=ProviderRead.of)
 
 

@@ -16,7 +16,7 @@ from crm_communication_dispatch.responses.schemas import (
 )
 from crm_shared.http import Call, Router, needs
 
-router = Router(prefix="/v1/responses", tag="responses")
+router = Router(prefix="/v1/responses", tag="responses", about="What customers answered to messages.")
 report_router = Router(prefix="/v1/campaigns", tag="campaigns")
 Reading = Annotated[Call, needs("responses:read")]
 Writing = Annotated[Call, needs("responses:write")]
@@ -44,7 +44,7 @@ async def list(call: Reading, filters: Annotated[ResponseFilter, Query()]) -> Re
 
 @router.post("/inbound-mail", status_code=201, response_model=InboundMailRead, openapi_extra=_RAW_MAIL)
 async def take_in_mail(call: Writing) -> Response:
-    """Hand over a mail that came back, as raw RFC 5322 bytes: a reply, bounce, complaint or automatic answer."""
+    """Take in a mail that came back, as raw RFC 5322 bytes; a reply, bounce, complaint or automatic answer."""
     raw = await call.request.body()
     return await call.write(intake.take_in_mail, raw, answer=InboundMailRead.of)
 

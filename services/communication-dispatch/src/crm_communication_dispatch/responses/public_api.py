@@ -15,7 +15,11 @@ from crm_shared.errors import NotFound
 from crm_shared.http import Call, Router, public
 from crm_shared.tenancy import Viewer
 
-router = Router(prefix="/v1/responses/public", tag="public-responses")
+router = Router(
+    prefix="/v1/responses/public",
+    tag="public-responses",
+    about="Links in messages, for customers: click, read in the browser, unsubscribe.",
+)
 Anybody = Annotated[Call, public("a customer's mail program has no key; the address is signed and names its tenant")]
 Text = Annotated[str, Path(max_length=200)]
 _HEADERS = {

@@ -28,13 +28,15 @@ from crm_shared.http.call import Call, needs
 from crm_shared.http.router import Router
 from crm_shared.tenancy import Viewer
 
-router = Router(prefix="/v1/agents", tag="agents")
-skills = Router(prefix="/v1/skills", tag="skills")
+router = Router(
+    prefix="/v1/agents", tag="agents", about="Who talks to customers: skills, capacity, state and presence."
+)
+skills = Router(prefix="/v1/skills", tag="skills", about="What agents are good at.")
 
 
 @router.post("", status_code=201, response_model=AgentRead)
 async def create(body: AgentCreate, call: Annotated[Call, needs("routing:admin")]) -> Response:
-    """A new agent, offline; users with the role agent become agents by themselves."""
+    """Create an agent, offline at first; users with the role agent become agents by themselves."""
     return await call.write(commands.create_agent, body.to_domain(), answer=AgentRead.of)
 
 
@@ -56,7 +58,7 @@ async def capacity(call: Annotated[Call, needs("agents:read")]) -> Response:
 
 @router.patch("/capacity", response_model=CapacityRead)
 async def change_capacity(body: CapacityUpdate, call: Annotated[Call, needs("routing:admin")]) -> Response:
-    """Change it for conversations queued from now on."""
+    """Change what conversations take of an agent's capacity, for those queued from now on."""
     return await call.write(commands.set_costs, body.model_dump(exclude_unset=True), answer=CapacityRead.of)
 
 
@@ -68,7 +70,7 @@ async def get(agent_id: AgentId, call: Annotated[Call, needs("agents:read")]) ->
 
 @router.patch("/{agent_id}", response_model=AgentRead)
 async def change(agent_id: AgentId, body: AgentUpdate, call: Annotated[Call, needs("routing:admin")]) -> Response:
-    """Change name, address, skills or capacity; what is left out stays."""
+    """Change an agent's name, address, skills or capacity; what is left out stays."""
     return await call.write(
         commands.change_agent, agent_id, body.changes(), expected=call.if_match(), answer=AgentRead.of
     )
@@ -76,7 +78,7 @@ async def change(agent_id: AgentId, body: AgentUpdate, call: Annotated[Call, nee
 
 @router.post("/{agent_id}/heartbeat", response_model=PresenceRead)
 async def heartbeat(agent_id: AgentId, body: Heartbeat, call: Annotated[Call, needs("agents:write")]) -> Response:
-    """A sign of life. Who gives none within the lease goes offline, and their customers go back to the queue."""
+    """Give a sign of life. Who gives none within the lease goes offline, and their customers go back to the queue."""
 
     def answer(until: datetime) -> PresenceRead:
         return PresenceRead(presence_until=until)

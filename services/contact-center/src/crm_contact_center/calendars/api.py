@@ -13,12 +13,16 @@ from crm_shared.fields import Instant
 from crm_shared.http.call import Call, needs
 from crm_shared.http.router import Router
 
-router = Router(prefix="/v1/calendars", tag="calendars")
+router = Router(
+    prefix="/v1/calendars",
+    tag="calendars",
+    about="Business hours, holidays and time zones that queues and promises keep to.",
+)
 
 
 @router.post("", status_code=201, response_model=CalendarRead)
 async def create(body: CalendarWrite, call: Annotated[Call, needs("routing:admin")]) -> Response:
-    """Business hours with several windows a day, holidays and a time zone."""
+    """Create a calendar: business hours with several windows a day, holidays and a time zone."""
     return await call.write(commands.create_calendar, body.name, body.to_domain(), answer=CalendarRead.of)
 
 
@@ -26,7 +30,7 @@ async def create(body: CalendarWrite, call: Annotated[Call, needs("routing:admin
 async def replace(
     calendar_id: CalendarId, body: CalendarWrite, call: Annotated[Call, needs("routing:admin")]
 ) -> Response:
-    """A new version of the hours; clocks already running keep the old one for the time they have passed."""
+    """Replace a calendar's hours; clocks already running keep the old ones for the time they have passed."""
     return await call.write(
         commands.change_calendar,
         calendar_id,

@@ -25,7 +25,11 @@ from crm_contact_center.references import InteractionId
 from crm_shared.http.call import Call, needs
 from crm_shared.http.router import Router
 
-router = Router(prefix="/v1/interactions", tag="interactions")
+router = Router(
+    prefix="/v1/interactions",
+    tag="interactions",
+    about="Conversations on any channel: queued, answered, transferred, ended.",
+)
 
 
 @router.get("", response_model=InteractionPage)
@@ -46,7 +50,7 @@ async def get(interaction_id: InteractionId, call: Annotated[Call, needs("intera
 async def change(
     interaction_id: InteractionId, body: InteractionUpdate, call: Annotated[Call, needs("interactions:write")]
 ) -> Response:
-    """Say whose conversation it is, or what it is about."""
+    """Change whose conversation it is, or what it is about."""
     changes = body.model_dump(exclude_unset=True)
     return await call.write(
         commands.identify, interaction_id, changes, expected=call.if_match(), answer=InteractionRead.of
@@ -59,7 +63,7 @@ async def events(
     filters: Annotated[InteractionHistoryFilter, Query()],
     call: Annotated[Call, needs("interactions:read")],
 ) -> Response:
-    """What happened, in order: messages, holds, transfers, dispositions."""
+    """What happened in a conversation, in order: messages, holds, transfers, dispositions."""
     return await call.page(
         queries.transcript, filters, interaction_id, answer=HappeningRead.of, key=lambda entry: (entry.sequence,)
     )
@@ -75,13 +79,13 @@ async def say(
 
 @router.post("/{interaction_id}/hold", response_model=InteractionRead)
 async def hold(interaction_id: InteractionId, call: Annotated[Call, needs("interactions:write")]) -> Response:
-    """The customer waits while the agent looks something up."""
+    """Hold a conversation; the customer waits while the agent looks something up."""
     return await call.write(commands.hold, interaction_id, answer=InteractionRead.of)
 
 
 @router.post("/{interaction_id}/resume", response_model=InteractionRead)
 async def resume(interaction_id: InteractionId, call: Annotated[Call, needs("interactions:write")]) -> Response:
-    """The conversation goes on."""
+    """Resume a conversation that was on hold."""
     return await call.write(commands.resume, interaction_id, answer=InteractionRead.of)
 
 

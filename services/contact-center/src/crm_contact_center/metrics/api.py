@@ -12,7 +12,7 @@ from crm_shared.errors import Invalid
 from crm_shared.http.call import Call, needs
 from crm_shared.http.router import Router
 
-router = Router(prefix="/v1/service-metrics", tag="service-metrics")
+router = Router(prefix="/v1/service-metrics", tag="service-metrics", about="How well customers were served.")
 _LONGEST = timedelta(days=92)
 
 

@@ -30,7 +30,7 @@ from crm_shared.http.call import Call, needs, on_behalf, public
 from crm_shared.http.router import Router
 from crm_shared.tenancy import Viewer
 
-router = Router(prefix="/v1/surveys", tag="surveys")
+router = Router(prefix="/v1/surveys", tag="surveys", about="Questions to customers about a contact, and their answers.")
 
 Writer = Annotated[Call, needs("surveys:write")]
 Reader = Annotated[Call, needs("surveys:read")]
@@ -40,7 +40,7 @@ Token = Annotated[str, Path(max_length=100)]
 
 @router.post("", status_code=201, response_model=SurveyRead)
 async def create(body: SurveyCreate, call: Writer) -> Response:
-    """A new survey, in use at once."""
+    """Create a survey, in use at once."""
     return await call.write(commands.create_survey, body.to_domain(), answer=SurveyRead.of)
 
 
@@ -54,7 +54,7 @@ async def list(filters: Annotated[SurveyFilter, Query()], call: Reader) -> Respo
 
 @router.get("/invitations", response_model=InvitationPage)
 async def invitations(filters: Annotated[InvitationFilter, Query()], call: Reader) -> Response:
-    """Who was asked and what they answered, newest first."""
+    """Who was asked by a survey and what they answered, newest first."""
     return await call.page(
         queries.list_invitations,
         filters,
@@ -65,13 +65,13 @@ async def invitations(filters: Annotated[InvitationFilter, Query()], call: Reade
 
 @router.get("/invitations/{invitation_id}", response_model=InvitationRead)
 async def invitation(invitation_id: InvitationId, call: Reader) -> Response:
-    """One asking."""
+    """One invitation to a survey."""
     return await call.read(queries.get_invitation, invitation_id, answer=InvitationRead.of)
 
 
 @router.post("/invitations/{invitation_id}/answer", response_model=InvitationRead)
 async def answer(invitation_id: InvitationId, body: SurveyAnswer, call: Writer) -> Response:
-    """The customer told an agent how it was."""
+    """Record an answer that the customer gave to an agent."""
     return await call.write(_answer, invitation_id, body.score, body.comment, answer=InvitationRead.of)
 
 
@@ -83,7 +83,7 @@ async def public_question(token: Token, call: Anybody) -> Response:
 
 @router.post("/public/{token}", response_model=PublicSurveyRead)
 async def public_answer(token: Token, body: SurveyAnswer, call: Anybody) -> Response:
-    """The customer says how it was."""
+    """Answer a survey, as the customer who was sent this token."""
     return await _as_customer(call, token).write(
         _answer_by_token, token, body.score, body.comment, answer=PublicSurveyRead.of
     )
@@ -105,7 +105,7 @@ async def change(survey_id: SurveyId, body: SurveyUpdate, call: Writer) -> Respo
 
 @router.get("/{survey_id}/results", response_model=SurveyResultsRead)
 async def results(survey_id: SurveyId, call: Reader) -> Response:
-    """What the answers come to."""
+    """What a survey's answers come to."""
 
     def read(found: tuple[Survey, Results]) -> SurveyResultsRead:
         return SurveyResultsRead.of(found[0].kind, found[1])

@@ -13,7 +13,11 @@ from crm_shared.http.call import Call, needs
 from crm_shared.http.router import Router
 from crm_shared.tenancy import Viewer
 
-router = Router(prefix="/v1/customers/attributes", tag="customer-attributes")
+router = Router(
+    prefix="/v1/customers/attributes",
+    tag="customer-attributes",
+    about="Attributes of customers that a tenant adds by itself.",
+)
 
 
 async def _all(tx: Tx, viewer: Viewer) -> dict[str, Definition]:

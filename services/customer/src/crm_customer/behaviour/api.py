@@ -27,7 +27,7 @@ from crm_shared.http.call import Call, needs
 from crm_shared.http.router import Router
 from crm_shared.tenancy import Viewer
 
-router = Router(prefix="/v1/purchases", tag="purchases")
+router = Router(prefix="/v1/purchases", tag="purchases", about="What customers bought elsewhere, paid and returned.")
 customer_router = Router(prefix="/v1/customers/{customer_id}", tag="purchases")
 Reading = Annotated[Call, needs("purchases:read")]
 Writing = Annotated[Call, needs("purchases:write")]

@@ -31,7 +31,11 @@ from crm_shared.http.router import Router
 from crm_shared.tenancy import Viewer
 
 router = Router(prefix="/v1/customers/{customer_id}/consents", tag="consents")
-bulk_router = Router(prefix="/v1/consents", tag="consents")
+bulk_router = Router(
+    prefix="/v1/consents",
+    tag="consents",
+    about="What customers allowed and forbade: a ledger that only grows, with proof.",
+)
 Reading = Annotated[Call, needs("consents:read")]
 Writing = Annotated[Call, needs("consents:write")]
 

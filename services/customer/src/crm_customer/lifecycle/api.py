@@ -25,7 +25,9 @@ from crm_shared.http.pagination import PageQuery
 from crm_shared.http.router import Router
 from crm_shared.tenancy import Viewer
 
-router = Router(prefix="/v1/lifecycle", tag="lifecycle")
+router = Router(
+    prefix="/v1/lifecycle", tag="lifecycle", about="Where customers stand, from potential to lost and won back."
+)
 customer_router = Router(prefix="/v1/customers/{customer_id}/lifecycle", tag="lifecycle")
 Reading = Annotated[Call, needs("customers:read")]
 Managing = Annotated[Call, needs("customers:admin")]
@@ -33,7 +35,7 @@ Managing = Annotated[Call, needs("customers:admin")]
 
 @router.get("/rules", response_model=RulesRead)
 async def rules(call: Reading) -> Response:
-    """The rules in force."""
+    """The lifecycle rules in force."""
     return await call.read(queries.rules, answer=RulesRead.of)
 
 
@@ -47,13 +49,13 @@ async def accept_rules(body: RulesIn, call: Managing) -> Response:
 
 @router.post("/what-if", response_model=WhatIf)
 async def what_if(body: RulesIn, call: Reading) -> Response:
-    """How many customers would change their state under other rules; nothing is changed."""
+    """Try other lifecycle rules. How many customers would change their state; nothing is changed."""
     return await call.read(commands.what_if, body.to_domain(), now=call.now, answer=WhatIf.of)
 
 
 @router.post("/evaluations", status_code=202, response_model=OperationRead)
 async def evaluate(body: Evaluation, call: Managing) -> Response:
-    """Evaluate all customers now."""
+    """Evaluate where all customers stand now."""
     return await call.start(commands.start_evaluation, body.as_of)
 
 

@@ -17,7 +17,7 @@ Merging = Annotated[Call, needs("customers:merge")]
 
 @router.post("/merge", response_model=CustomerRead)
 async def merge(customer_id: CustomerId, body: MergeIn, call: Merging) -> Response:
-    """Let this customer answer for another record too; nothing of either is lost, and it can be undone exactly."""
+    """Merge another record into this customer; nothing of either is lost, and it can be undone exactly."""
     return await call.write(commands.merge, customer_id, body.merged_id, body.reason, answer=shown)
 
 

@@ -33,7 +33,11 @@ from crm_shared.http.pagination import PageQuery
 from crm_shared.http.router import Router
 from crm_shared.tenancy import Viewer
 
-router = Router(prefix="/v1/customers", tag="customers")
+router = Router(
+    prefix="/v1/customers",
+    tag="customers",
+    about="People and organisations: registered, found, changed, merged, erased.",
+)
 Reading = Annotated[Call, needs("customers:read")]
 Writing = Annotated[Call, needs("customers:write")]
 
@@ -110,7 +114,7 @@ async def get_by_external_id(source: SourceName, external_id: ExternalId, call: 
 
 @router.put("/by-external-id/{source}/{external_id}", response_model=CustomerRead)
 async def put_by_external_id(source: SourceName, external_id: ExternalId, body: CustomerPut, call: Writing) -> Response:
-    """Register the customer that another system knows by this id, or bring it up to date with what is given."""
+    """Register or update the customer that another system knows by this id."""
     return await call.write(records.upsert, body.keyed(source, external_id), answer=_upserted)
 
 

@@ -30,7 +30,7 @@ from crm_shared.http.pagination import PageQuery
 from crm_shared.http.router import Router
 from crm_shared.tenancy import Viewer
 
-router = Router(prefix="/v1/segments", tag="segments")
+router = Router(prefix="/v1/segments", tag="segments", about="Customers that a rule describes.")
 customer_router = Router(prefix="/v1/customers/{customer_id}/segments", tag="segments")
 Reading = Annotated[Call, needs("segments:read")]
 Writing = Annotated[Call, needs("segments:write")]
@@ -56,7 +56,7 @@ async def define(body: SegmentCreate, call: Writing) -> Response:
 
 @router.post("/preview", response_model=SegmentPreviewRead)
 async def preview(body: Preview, call: Reading) -> Response:
-    """How many customers a rule finds, and a few of them; nothing is kept."""
+    """Try a segment's rule. How many customers it finds, and a few of them; nothing is kept."""
 
     async def ask(tx: Tx, viewer: Viewer) -> Found:
         rule = await defining.understood(tx, to_json(body.rule))

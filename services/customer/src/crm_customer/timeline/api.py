@@ -14,7 +14,9 @@ from crm_shared.http.call import Call, needs
 from crm_shared.http.router import Router
 from crm_shared.tenancy import Viewer
 
-router = Router(prefix="/v1/customers/{customer_id}", tag="timeline")
+router = Router(
+    prefix="/v1/customers/{customer_id}", tag="timeline", about="Everything that happened around a customer."
+)
 Reading = Annotated[Call, needs("customers:read")]
 
 
@@ -32,5 +34,5 @@ async def list(customer_id: CustomerId, call: Reading, filters: Annotated[Timeli
 
 @router.get("/card", response_model=CardRead)
 async def card(customer_id: CustomerId, call: Reading) -> Response:
-    """What an agent sees first when this customer calls."""
+    """The card that an agent sees first when this customer calls."""
     return await call.read(queries.card, customer_id, now=call.now, answer=CardRead.of)

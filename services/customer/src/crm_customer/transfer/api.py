@@ -25,8 +25,14 @@ from crm_shared.http.pagination import PageQuery
 from crm_shared.http.router import Router
 from crm_shared.tenancy import Viewer
 
-customers_router = Router(prefix="/v1/customer-imports", tag="customer-imports")
-purchases_router = Router(prefix="/v1/purchase-imports", tag="purchase-imports")
+customers_router = Router(
+    prefix="/v1/customer-imports", tag="customer-imports", about="Customers from files, as long jobs."
+)
+purchases_router = Router(
+    prefix="/v1/purchase-imports",
+    tag="purchase-imports",
+    about="Purchases, payments and returns from files, as long jobs.",
+)
 republish_router = Router(prefix="/v1/customers/republish", tag="customers")
 Reading = Annotated[Call, needs("imports:read")]
 Writing = Annotated[Call, needs("imports:write")]
@@ -67,7 +73,7 @@ async def _errors(
 
 @customers_router.post("", status_code=202, response_model=OperationRead, openapi_extra=FILE)
 async def start_customers(call: Writing, options: Annotated[CustomerImportOptions, Query()]) -> Response:
-    """Import customers from CSV or JSON lines: registered, or updated where the source's id is known.
+    """Import customers from CSV or JSON lines; they are registered, or updated where the source's id is known.
 
     The import's id is the operation's with the prefix `imp_`.
     """
@@ -88,7 +94,7 @@ async def get_customers(import_id: ImportId, call: Reading) -> Response:
 
 @customers_router.get("/{import_id}/errors", response_model=ImportErrorPage)
 async def customer_errors(import_id: ImportId, call: Reading, filters: Annotated[PageQuery, Query()]) -> Response:
-    """What was wrong with which rows, in the file's order."""
+    """What was wrong with which rows of customers, in the file's order."""
     which = (ImportKind.CUSTOMERS, import_id)
     return await call.page(_errors, filters, which, answer=ImportErrorRead.of, key=lambda e: (e.row, e.nth))
 
@@ -116,12 +122,12 @@ async def get_purchases(import_id: ImportId, call: Reading) -> Response:
 
 @purchases_router.get("/{import_id}/errors", response_model=ImportErrorPage)
 async def purchase_errors(import_id: ImportId, call: Reading, filters: Annotated[PageQuery, Query()]) -> Response:
-    """What was wrong with which rows, in the file's order."""
+    """What was wrong with which rows of purchases, in the file's order."""
     which = (ImportKind.PURCHASES, import_id)
     return await call.page(_errors, filters, which, answer=ImportErrorRead.of, key=lambda e: (e.row, e.nth))
 
 
 @republish_router.post("", status_code=202, response_model=OperationRead)
 async def republish(call: Annotated[Call, needs("customers:admin")]) -> Response:
-    """Publish a snapshot of every customer, for whoever begins to follow them or lost the thread."""
+    """Publish a snapshot of every customer; for whoever begins to follow them or lost the thread."""
     return await call.start(commands.start_republishing)

@@ -17,7 +17,7 @@ from crm_shared.http.pagination import PageQuery
 from crm_shared.http.router import Router
 from crm_shared.tenancy import Viewer
 
-router = Router(prefix="/v1/values", tag="values")
+router = Router(prefix="/v1/values", tag="values", about="Customers rated by recency, frequency and monetary value.")
 customer_router = Router(prefix="/v1/customers/{customer_id}/value", tag="values")
 Reading = Annotated[Call, needs("customers:read")]
 
@@ -42,7 +42,7 @@ async def ratings(call: Reading, filters: Annotated[PageQuery, Query()]) -> Resp
 async def cross_table(
     call: Reading, rows: Dimension = Dimension.RECENCY, columns: Dimension = Dimension.FREQUENCY
 ) -> Response:
-    """Two scores against each other: recency and frequency say when they come back."""
+    """Two scores against each other. Recency and frequency say when customers come back."""
     return await call.read(queries.cross_table, rows, columns, answer=partial(CrossTable.of, rows, columns))
 
 

@@ -25,8 +25,8 @@ from crm_shared.http.pagination import PageQuery
 from crm_shared.http.router import Router
 from crm_shared.tenancy import Viewer
 
-sellers = Router(prefix="/v1/sellers", tag="sellers")
-rules = Router(prefix="/v1/assignment-rules", tag="assignment-rules")
+sellers = Router(prefix="/v1/sellers", tag="sellers", about="Who sells, and how much of the leads they get.")
+rules = Router(prefix="/v1/assignment-rules", tag="assignment-rules", about="Which seller gets which lead, and why.")
 
 Reads = Annotated[Call, needs("leads:read")]
 WritesSellers = Annotated[Call, needs("sellers:write")]
@@ -35,13 +35,13 @@ WritesRules = Annotated[Call, needs("assignment-rules:write")]
 
 @sellers.post("", status_code=201, response_model=SellerRead)
 async def add(body: SellerCreate, call: WritesSellers) -> Response:
-    """Have a seller; users with a seller's role are here without it."""
+    """Add a seller; users with a seller's role are here without it."""
     return await call.write(commands.add_seller, body.to_domain(), answer=SellerRead.of)
 
 
 @sellers.get("", response_model=SellerPage, name="list")
 async def list_(call: Reads, filters: Annotated[SellerQuery, Query()]) -> Response:
-    """Sellers."""
+    """Sellers with what they get."""
 
     def key(seller: Seller) -> tuple[Any, ...]:
         return (seller.id,)
@@ -65,13 +65,13 @@ async def update(seller_id: UserId, body: SellerUpdate, call: WritesSellers) -> 
 
 @rules.post("", status_code=201, response_model=RuleRead)
 async def make(body: RuleCreate, call: WritesRules) -> Response:
-    """Have a rule."""
+    """Make an assignment rule."""
     return await call.write(commands.make_rule, body.to_domain(), answer=RuleRead.of)
 
 
 @rules.get("", response_model=RulePage, name="list")
 async def list_rules(call: Reads, filters: Annotated[SellerQuery, Query()]) -> Response:
-    """Rules, first things first."""
+    """Assignment rules, those that come first at the top."""
 
     def key(rule: Rule) -> tuple[Any, ...]:
         return rule.priority, rule.id
@@ -81,7 +81,7 @@ async def list_rules(call: Reads, filters: Annotated[SellerQuery, Query()]) -> R
 
 @rules.get("/{rule_id}", response_model=RuleRead, name="get")
 async def get_rule(rule_id: RuleId, call: Reads) -> Response:
-    """One rule."""
+    """One assignment rule."""
     return await call.read(_rule, rule_id, answer=RuleRead.of)
 
 

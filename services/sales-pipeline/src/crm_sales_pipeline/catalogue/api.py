@@ -29,8 +29,8 @@ from crm_shared.http import Call, PageQuery, Router, needs
 from crm_shared.ids import public_id
 from crm_shared.tenancy import Viewer
 
-products = Router(prefix="/v1/products", tag="products")
-price_books = Router(prefix="/v1/price-books", tag="price-books")
+products = Router(prefix="/v1/products", tag="products", about="What can be sold.")
+price_books = Router(prefix="/v1/price-books", tag="price-books", about="Prices by currency, quantity and time.")
 
 Reads = Annotated[Call, needs("products:read")]
 WritesProducts = Annotated[Call, needs("products:write")]
@@ -39,7 +39,7 @@ WritesBooks = Annotated[Call, needs("price-books:write")]
 
 @products.post("", status_code=201, response_model=ProductRead)
 async def add(body: ProductCreate, call: WritesProducts) -> Response:
-    """Have a product."""
+    """Add a product."""
     return await call.write(commands.add_product, body.to_domain(), answer=ProductRead.of)
 
 
@@ -69,7 +69,7 @@ async def update(product_id: ProductId, body: ProductUpdate, call: WritesProduct
 
 @price_books.post("", status_code=201, response_model=PriceBookRead, name="add")
 async def add_book(body: PriceBookCreate, call: WritesBooks) -> Response:
-    """Have a price book; how it rounds is said, not assumed."""
+    """Add a price book; how it rounds is said, not assumed."""
     return await call.write(commands.add_book, body.to_domain(), answer=PriceBookRead.of)
 
 

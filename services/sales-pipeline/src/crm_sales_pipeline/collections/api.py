@@ -18,7 +18,7 @@ from crm_shared.db.pool import Tx
 from crm_shared.http import Call, Router, needs
 from crm_shared.tenancy import Viewer
 
-router = Router(prefix="/v1/payments", tag="payments")
+router = Router(prefix="/v1/payments", tag="payments", about="Money received and given back.")
 
 Reads = Annotated[Call, needs("payments:read")]
 Writes = Annotated[Call, needs("payments:write")]
@@ -26,13 +26,13 @@ Writes = Annotated[Call, needs("payments:write")]
 
 @router.post("", status_code=201, response_model=PaymentRead)
 async def receive(body: PaymentCreate, call: Writes) -> Response:
-    """Book a receipt; the same reference again answers with the payment that is here."""
+    """Record a payment; the same reference again answers with the payment that is here."""
     return await call.write(commands.receive_payment, body.to_domain(), answer=PaymentRead.of)
 
 
 @router.post("/refunds", response_model=PaymentRead)
 async def refund(body: RefundCreate, call: Writes) -> Response:
-    """Book money given back."""
+    """Record a refund."""
     return await call.write(commands.refund_payment, body.to_domain(), answer=PaymentRead.of)
 
 

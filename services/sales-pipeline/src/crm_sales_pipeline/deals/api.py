@@ -30,7 +30,7 @@ from crm_shared.fields import Day
 from crm_shared.http import Call, Router, needs
 from crm_shared.tenancy import Viewer
 
-router = Router(prefix="/v1/deals", tag="deals")
+router = Router(prefix="/v1/deals", tag="deals", about="Chances to sell, on their way through a pipeline.")
 leads_router = Router(prefix="/v1/leads", tag="leads")
 pipelines_router = Router(prefix="/v1/pipelines", tag="pipelines")
 
@@ -53,7 +53,7 @@ class ForecastQuery(BaseModel):
 
 @router.post("", status_code=201, response_model=DealRead)
 async def open(body: DealCreate, call: Writes) -> Response:
-    """Begin a deal."""
+    """Open a deal."""
     return await call.write(open_deal, body.to_domain(), answer=DealRead.of)
 
 

@@ -24,9 +24,13 @@ from crm_shared.db.pool import Tx
 from crm_shared.http import Call, PageQuery, Router, needs
 from crm_shared.tenancy import Viewer
 
-expenses = Router(prefix="/v1/expenses", tag="expenses")
-campaign_returns = Router(prefix="/v1/campaign-returns", tag="campaign-returns")
-funnel = Router(prefix="/v1/funnel", tag="funnel")
+expenses = Router(
+    prefix="/v1/expenses", tag="expenses", about="What selling cost, counted once somebody else has approved it."
+)
+campaign_returns = Router(
+    prefix="/v1/campaign-returns", tag="campaign-returns", about="What campaigns cost and what they brought in."
+)
+funnel = Router(prefix="/v1/funnel", tag="funnel", about="How many records reached each stage, from lead to delivery.")
 
 ReadsExpenses = Annotated[Call, needs("expenses:read")]
 WritesExpenses = Annotated[Call, needs("expenses:write")]
@@ -37,7 +41,7 @@ ReadsFunnel = Annotated[Call, needs("deals:read")]
 
 @expenses.post("", status_code=201, response_model=ExpenseRead)
 async def propose(body: ExpenseCreate, call: WritesExpenses) -> Response:
-    """Money was spent; it counts once somebody else approves."""
+    """Propose an expense; it counts once somebody else approves."""
     return await call.write(commands.propose_expense, body.to_domain(), answer=ExpenseRead.of)
 
 
@@ -59,7 +63,7 @@ async def get(expense_id: ExpenseId, call: ReadsExpenses) -> Response:
 
 @expenses.post("/{expense_id}/approve", response_model=ExpenseRead)
 async def approve(expense_id: ExpenseId, call: ApprovesExpenses) -> Response:
-    """Let an expense of somebody else count."""
+    """Approve an expense of somebody else; it counts from now on."""
     return await call.write(
         commands.decide_expense,
         expense_id,
@@ -71,7 +75,7 @@ async def approve(expense_id: ExpenseId, call: ApprovesExpenses) -> Response:
 
 @expenses.post("/{expense_id}/reject", response_model=ExpenseRead)
 async def reject(expense_id: ExpenseId, call: ApprovesExpenses) -> Response:
-    """Keep an expense of somebody else from counting."""
+    """Reject an expense of somebody else; it will not count."""
     return await call.write(
         commands.decide_expense,
         expense_id,

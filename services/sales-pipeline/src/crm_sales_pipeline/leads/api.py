@@ -40,7 +40,9 @@ from crm_shared.http.call import Call, needs
 from crm_shared.http.router import Router
 from crm_shared.tenancy import Viewer
 
-router = Router(prefix="/v1/leads", tag="leads")
+router = Router(
+    prefix="/v1/leads", tag="leads", about="Interest that may become a deal: captured, assigned, qualified, converted."
+)
 
 Reads = Annotated[Call, needs("leads:read")]
 Writes = Annotated[Call, needs("leads:write")]
@@ -52,7 +54,7 @@ JUST_NOW = LeadContact()
 
 @router.post("", status_code=201, response_model=LeadRead)
 async def capture(body: LeadCreate, call: Writes) -> Response:
-    """Take a lead in. The same lead again answers with the one that is here."""
+    """Capture a lead. The same lead again answers with the one that is here."""
     return await call.write(capture_lead, body.to_domain(), answer=LeadRead.of)
 
 
@@ -118,7 +120,7 @@ async def assignments(lead_id: LeadId, call: Reads) -> Response:
 
 @router.post("/{lead_id}/assign", response_model=LeadRead)
 async def assign(lead_id: LeadId, call: Writes, body: LeadAssign = BY_THE_RULES) -> Response:
-    """Give the lead to a seller, or let the rules choose."""
+    """Assign a lead to a seller, or let the rules choose."""
     return await call.write(follow_up.assign_lead, lead_id, body.owner_id, expected=call.if_match(), answer=LeadRead.of)
 
 
@@ -130,13 +132,13 @@ async def contact(lead_id: LeadId, call: Writes, body: LeadContact = JUST_NOW) -
 
 @router.post("/{lead_id}/qualify", response_model=LeadRead)
 async def qualify(lead_id: LeadId, call: Writes) -> Response:
-    """There is something to sell."""
+    """Qualify a lead; there is something to sell."""
     return await call.write(follow_up.qualify_lead, lead_id, expected=call.if_match(), answer=LeadRead.of)
 
 
 @router.post("/{lead_id}/recycle", response_model=LeadRead)
 async def recycle(lead_id: LeadId, body: LeadRecycle, call: Writes) -> Response:
-    """Not now: have the lead come back by itself."""
+    """Recycle a lead; it comes back by itself when its time has come."""
     return await call.write(
         follow_up.recycle_lead, lead_id, body.to_domain(), expected=call.if_match(), answer=LeadRead.of
     )
@@ -144,7 +146,7 @@ async def recycle(lead_id: LeadId, body: LeadRecycle, call: Writes) -> Response:
 
 @router.post("/{lead_id}/close", response_model=LeadRead)
 async def close(lead_id: LeadId, body: LeadClose, call: Writes) -> Response:
-    """Nothing will come of it."""
+    """Close a lead; nothing will come of it."""
     return await call.write(follow_up.close_lead, lead_id, body.reason, expected=call.if_match(), answer=LeadRead.of)
 
 

@@ -24,7 +24,7 @@ from crm_shared.db.pool import Tx
 from crm_shared.http import Call, Router, needs
 from crm_shared.tenancy import Viewer
 
-router = Router(prefix="/v1/orders", tag="orders")
+router = Router(prefix="/v1/orders", tag="orders", about="What was sold: placed, delivered, returned.")
 quotes_router = Router(prefix="/v1/quotes", tag="quotes")
 
 Reads = Annotated[Call, needs("orders:read")]
@@ -35,7 +35,7 @@ ALL_THE_REST = OrderDeliver()
 
 @router.post("", status_code=201, response_model=OrderRead)
 async def place(body: OrderCreate, call: Writes) -> Response:
-    """Order directly; the same `external_key` again answers with the order that is here."""
+    """Place an order directly; the same `external_key` again answers with the order that is here."""
     return await call.write(place_order, body.to_domain(), answer=OrderRead.of)
 
 
@@ -57,25 +57,25 @@ async def get(order_id: OrderId, call: Reads) -> Response:
 
 @router.post("/{order_id}/deliver", response_model=OrderRead)
 async def deliver(order_id: OrderId, call: Writes, body: OrderDeliver = ALL_THE_REST) -> Response:
-    """Goods went out, all or some."""
+    """Record a delivery, of all goods or some."""
     return await call.write(deliver_order, order_id, body.to_domain(), expected=call.if_match(), answer=OrderRead.of)
 
 
 @router.post("/{order_id}/return", response_model=OrderRead, name="return")
 async def return_(order_id: OrderId, body: OrderReturn, call: Writes) -> Response:
-    """Goods came back, all or some."""
+    """Record a return, of all goods or some."""
     return await call.write(return_goods, order_id, body.to_domain(), expected=call.if_match(), answer=OrderRead.of)
 
 
 @router.get("/{order_id}/movements", response_model=Movements)
 async def movements(order_id: OrderId, call: Reads) -> Response:
-    """What went out and came back, and when."""
+    """What of an order went out and came back, and when."""
     return await call.read(_movements, order_id, answer=Movements.of)
 
 
 @quotes_router.post("/{quote_id}/accept", response_model=OrderRead)
 async def accept(quote_id: QuoteId, call: Annotated[Call, needs("quotes:write")]) -> Response:
-    """The customer said yes: one order, however often it is said."""
+    """Accept a quote for the customer. One order, however often it is said."""
     return await call.write(accept_quote, quote_id, answer=OrderRead.of)
 
 

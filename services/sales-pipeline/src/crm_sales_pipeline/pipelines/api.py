@@ -12,7 +12,7 @@ from crm_shared.db.pool import Tx
 from crm_shared.http import Call, PageQuery, Router, needs
 from crm_shared.tenancy import Viewer
 
-router = Router(prefix="/v1/pipelines", tag="pipelines")
+router = Router(prefix="/v1/pipelines", tag="pipelines", about="Stages that deals pass through.")
 
 Reads = Annotated[Call, needs("pipelines:read")]
 Writes = Annotated[Call, needs("pipelines:write")]
@@ -24,7 +24,7 @@ class PipelineQuery(PageQuery):
 
 @router.post("", status_code=201, response_model=PipelineRead)
 async def make(body: PipelineCreate, call: Writes) -> Response:
-    """Have another pipeline; the first is the default."""
+    """Make a pipeline; the first is the default."""
     return await call.write(commands.make_pipeline, body.to_domain(), answer=PipelineRead.of)
 
 

@@ -19,7 +19,9 @@ from crm_shared.db.pool import Tx
 from crm_shared.http import Call, Router, needs
 from crm_shared.tenancy import Viewer
 
-router = Router(prefix="/v1/quotes", tag="quotes")
+router = Router(
+    prefix="/v1/quotes", tag="quotes", about="Priced offers in versions: drafted, approved, sent, accepted."
+)
 
 Reads = Annotated[Call, needs("quotes:read")]
 Writes = Annotated[Call, needs("quotes:write")]
@@ -50,7 +52,7 @@ async def get(quote_id: QuoteId, call: Reads) -> Response:
 
 @router.put("/{quote_id}", response_model=QuoteRead)
 async def replace(quote_id: QuoteId, body: QuoteUpdate, call: Writes) -> Response:
-    """Say a draft anew; a sent quote never changes."""
+    """Replace a draft; a sent quote never changes."""
     return await call.write(
         commands.change_quote, quote_id, body.to_domain(), expected=call.if_match(), answer=QuoteRead.of
     )
@@ -58,25 +60,25 @@ async def replace(quote_id: QuoteId, body: QuoteUpdate, call: Writes) -> Respons
 
 @router.post("/{quote_id}/approve", response_model=QuoteRead)
 async def approve(quote_id: QuoteId, call: Approves) -> Response:
-    """Agree to a quote above its price book's thresholds; not one's own."""
+    """Approve a quote above its price book's thresholds; not one's own."""
     return await call.write(commands.approve_quote, quote_id, expected=call.if_match(), answer=QuoteRead.of)
 
 
 @router.post("/{quote_id}/send", response_model=QuoteRead)
 async def send(quote_id: QuoteId, call: Writes) -> Response:
-    """Put a quote before the customer; older versions leave the table."""
+    """Send a quote to the customer; older versions leave the table."""
     return await call.write(commands.send_quote, quote_id, expected=call.if_match(), answer=QuoteRead.of)
 
 
 @router.post("/{quote_id}/revise", response_model=QuoteRead)
 async def revise(quote_id: QuoteId, call: Writes) -> Response:
-    """Begin a new version."""
+    """Begin a new version of a quote."""
     return await call.write(commands.revise_quote, quote_id, answer=QuoteRead.of)
 
 
 @router.post("/{quote_id}/reject", response_model=QuoteRead)
 async def reject(quote_id: QuoteId, body: QuoteReject, call: Writes) -> Response:
-    """The customer said no; a quote with an order cannot be lost."""
+    """Record that the customer said no; a quote with an order cannot be lost."""
     return await call.write(commands.reject_quote, quote_id, body.reason, expected=call.if_match(), answer=QuoteRead.of)
 
 

@@ -23,7 +23,7 @@ router = Router(prefix="/v1/interactions", tag="interactions")
 
 @router.post("", status_code=201, response_model=InteractionRead)
 async def start(body: InteractionCreate, call: Annotated[Call, needs("interactions:write")]) -> Response:
-    """Somebody reaches us: the caller is recognised, and waits in the queue that is responsible."""
+    """Start a conversation; the caller is recognised, and waits in the queue that is responsible."""
     return await call.write(intake.receive, body.interaction(), body.wish(), answer=InteractionRead.of)
 
 
@@ -31,13 +31,13 @@ async def start(body: InteractionCreate, call: Annotated[Call, needs("interactio
 async def enqueue(
     interaction_id: InteractionId, body: InteractionEnqueue, call: Annotated[Call, needs("interactions:write")]
 ) -> Response:
-    """Have an open conversation wait for an agent."""
+    """Queue an open conversation; it waits for an agent."""
     return await call.write(intake.enqueue, interaction_id, body.wish(), answer=InteractionRead.of)
 
 
 @router.post("/{interaction_id}/abandon", response_model=InteractionRead)
 async def abandon(interaction_id: InteractionId, call: Annotated[Call, needs("interactions:write")]) -> Response:
-    """The customer gives up waiting."""
+    """Record that the customer gave up waiting."""
     return await call.write(intake.abandon, interaction_id, answer=InteractionRead.of)
 
 
@@ -45,7 +45,7 @@ async def abandon(interaction_id: InteractionId, call: Annotated[Call, needs("in
 async def end(
     interaction_id: InteractionId, body: InteractionEnd, call: Annotated[Call, needs("interactions:write")]
 ) -> Response:
-    """The conversation is over; its agent wraps up."""
+    """End a conversation; its agent wraps up."""
     return await call.write(conversations.end, interaction_id, body.disposition, answer=InteractionRead.of)
 
 
@@ -53,7 +53,7 @@ async def end(
 async def transfer(
     interaction_id: InteractionId, body: InteractionTransfer, call: Annotated[Call, needs("interactions:write")]
 ) -> Response:
-    """Pass the customer on to another queue or to a colleague."""
+    """Transfer the customer to another queue or to a colleague."""
     return await call.write(
         conversations.transfer, interaction_id, body.wish(), keep_place=body.keep_place, answer=InteractionRead.of
     )
@@ -61,5 +61,5 @@ async def transfer(
 
 @router.get("/{interaction_id}/wait", response_model=WaitExplanationRead)
 async def wait(interaction_id: InteractionId, call: Annotated[Call, needs("interactions:read")]) -> Response:
-    """Why did I wait? Every wait, cut where something changed, with what kept it from ending."""
+    """Explain a wait. Every wait, cut where something changed, with what kept it from ending."""
     return await call.read(queries.why_waiting, interaction_id, call.now, answer=WaitExplanationRead.of)

@@ -20,12 +20,12 @@ from crm_contact_center.routing.store import queues as store
 from crm_shared.http.call import Call, needs
 from crm_shared.http.router import Router
 
-router = Router(prefix="/v1/queues", tag="queues")
+router = Router(prefix="/v1/queues", tag="queues", about="Where conversations wait for an agent.")
 
 
 @router.post("", status_code=201, response_model=QueueRead)
 async def create(body: QueueCreate, call: Annotated[Call, needs("routing:admin")]) -> Response:
-    """A new queue."""
+    """Create a queue."""
     return await call.write(commands.create_queue, body.to_domain(), answer=QueueRead.of)
 
 
@@ -51,7 +51,7 @@ async def change(queue_id: QueueId, body: QueueUpdate, call: Annotated[Call, nee
 
 @router.get("/{queue_id}/status", response_model=QueueStatusRead)
 async def status(queue_id: QueueId, call: Annotated[Call, needs("interactions:read")]) -> Response:
-    """How many wait now, since when, and whether the queue is open."""
+    """How many wait in a queue now, since when, and whether it is open."""
 
     def answer(found: QueueStatus) -> QueueStatusRead:
         return QueueStatusRead(waiting=found.waiting, longest_wait_s=found.longest_wait_s, open=found.open)

@@ -20,7 +20,9 @@ from crm_contact_center.routing.store import reservations as store
 from crm_shared.http.call import Call, needs
 from crm_shared.http.router import Router
 
-router = Router(prefix="/v1/reservations", tag="reservations")
+router = Router(
+    prefix="/v1/reservations", tag="reservations", about="A conversation offered to one agent, who takes it or not."
+)
 desk = Router(prefix="/v1/agents", tag="agents")
 
 
@@ -28,7 +30,7 @@ desk = Router(prefix="/v1/agents", tag="agents")
 async def set_state(
     agent_id: AgentId, body: AgentStateChange, call: Annotated[Call, needs("agents:write")]
 ) -> Response:
-    """An agent comes, pauses or goes; an offer in progress is taken back and made to somebody else."""
+    """Set an agent's state; an offer in progress is taken back and made to somebody else."""
     return await call.write(
         presence.set_state,
         agent_id,
@@ -39,7 +41,7 @@ async def set_state(
 
 @desk.post("/{agent_id}/retire", response_model=AgentRead)
 async def retire(agent_id: AgentId, call: Annotated[Call, needs("routing:admin")]) -> Response:
-    """An agent leaves for good; whatever they had in hand goes back to the queue."""
+    """Retire an agent for good; whatever they had in hand goes back to the queue."""
     return await call.write(presence.retire, agent_id, answer=AgentRead.of)
 
 
@@ -67,7 +69,7 @@ async def get(reservation_id: ReservationId, call: Annotated[Call, needs("agents
 
 @router.post("/{reservation_id}/accept", response_model=ReservationRead)
 async def accept(reservation_id: ReservationId, call: Annotated[Call, needs("agents:write")]) -> Response:
-    """The agent takes it: the conversation begins."""
+    """Accept an offer; the conversation begins."""
     return await call.write(conversations.accept, reservation_id, answer=ReservationRead.at(call.now))
 
 
@@ -75,11 +77,11 @@ async def accept(reservation_id: ReservationId, call: Annotated[Call, needs("age
 async def reject(
     reservation_id: ReservationId, body: ReservationReject, call: Annotated[Call, needs("agents:write")]
 ) -> Response:
-    """The agent doesn't take it: the customer keeps the place, and others are asked."""
+    """Reject an offer; the customer keeps the place, and others are asked."""
     return await call.write(conversations.reject, reservation_id, body.reason, answer=ReservationRead.at(call.now))
 
 
 @router.post("/{reservation_id}/complete", response_model=ReservationRead)
 async def complete(reservation_id: ReservationId, call: Annotated[Call, needs("agents:write")]) -> Response:
-    """The agent has wrapped up and is ready for the next."""
+    """Complete the wrap-up; the agent is ready for the next customer."""
     return await call.write(conversations.complete, reservation_id, answer=ReservationRead.at(call.now))
