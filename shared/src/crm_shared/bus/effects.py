@@ -1,8 +1,10 @@
 """Handing events to a service's handlers, inside somebody else's transaction."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from uuid import UUID
 
+from crm_shared.bus import metrics
 from crm_shared.bus.handlers import Projections, Reactions, Tap, received
 from crm_shared.bus.sequencing import ERASED, Step, mentioned_ids
 from crm_shared.bus.spans import Place, processing
@@ -67,13 +69,17 @@ class Effects:
             by_type.setdefault(envelope.type, []).append(envelope)
         for kind, group in by_type.items():
             for handler in self._projections.handlers.get(kind, ()):
-                with processing(self.place, group, handler.call):
+                with processing(self.place, group, handler.call), _timed(self.place, kind):
                     await handler.call(tx, [received(envelope, handler.model) for envelope in group])
 
     async def _react(self, tx: Tx, envelope: Envelope) -> None:
         for handler in self._reactions.handlers.get(envelope.type, ()):
-            with processing(self.place, (envelope,), handler.call):
+            with processing(self.place, (envelope,), handler.call), _timed(self.place, envelope.type):
                 await handler.call(tx, received(envelope, handler.model), now=self._clock.now())
+
+
+def _timed(place: Place, kind: str) -> AbstractContextManager[None]:
+    return metrics.HANDLER_SECONDS.labels(place.service, kind).time()
 
 
 def _ids(envelope: Envelope) -> set[UUID]:

@@ -151,6 +151,9 @@ class Intake:
     def _count(self, items: Sequence[Incoming], news: Sequence[Incoming], planned: Plan) -> None:
         metrics.APPLIED.labels(self._service).inc(planned.steps)
         metrics.DUPLICATES.labels(self._service).inc(len(items) - len(news))
+        if news:
+            oldest = min(item.envelope.time for item in news)
+            metrics.APPLY_SECONDS.labels(self._service).observe((self._clock.now() - oldest).total_seconds())
         for key, reason in planned.newly_parked.items():
             metrics.PARKED.labels(self._service, reason).inc()
             if reason == parking.GAP:

@@ -208,7 +208,7 @@ class Relay:
         await connection.execute(_DELETE, [row["slot"] for row in rows], [row["id"] for row in rows])
         metrics.PUBLISHED.labels(self._source).inc(len(rows))
         oldest = min(row["created_at"] for row in rows)
-        metrics.OUTBOX_AGE.labels(self._source).set((self._clock.now() - oldest).total_seconds())
+        metrics.PUBLISH_SECONDS.labels(self._source).observe((self._clock.now() - oldest).total_seconds())
         return len(rows)
 
     async def _publish(self, connection: "asyncpg.Connection[Any]", records: Sequence[Record]) -> None:

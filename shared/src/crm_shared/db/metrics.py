@@ -27,3 +27,14 @@ JOB_SECONDS = Histogram(
     ["service", "kind", "outcome"],
     buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600),
 )
+UNPUBLISHED = Gauge("crm_outbox_rows", "Events that wait to be published; counted up to 10,000.", ["service"])
+OUTBOX_AGE = Gauge(
+    "crm_outbox_age_seconds", "Age of the oldest event that waits to be published; 0 when none does.", ["service"]
+)
+UNSENDABLE = Gauge("crm_outbox_unsendable_rows", "Events that the bus refused; they are tried again.", ["service"])
+PARKED_KEYS = Gauge(
+    "crm_parked_keys", "Keys whose events wait in a consuming service, by reason.", ["service", "reason"]
+)
+DUE = Gauge("crm_due_rows", "Pieces of work that are due now; counted up to 10,000.", ["service"])
+DUE_LATE = Gauge("crm_due_late_seconds", "How late the most overdue piece of work is; 0 when none is.", ["service"])
+UNFINISHED = Gauge("crm_operations_unfinished", "Long jobs that wait or run.", ["service"])

@@ -18,6 +18,7 @@ from crm_shared.db.away import AWAY
 from crm_shared.db.statements import fixed, insert_of_columns, shaped
 from crm_shared.db.walls import Roles
 from crm_shared.events import EventPayload
+from crm_shared.observability.vitals import VITALS
 
 Record = asyncpg.Record
 
@@ -168,7 +169,9 @@ class Database:
             },
         )
         login = await pool.fetchval("SELECT session_user")
-        return cls(pool, service, login=login, flush=flush)
+        opened = cls(pool, service, login=login, flush=flush)
+        VITALS.watch(opened)
+        return opened
 
     async def close(self) -> None:
         """Give all connections back; those still busy after ten seconds are cut."""
@@ -181,6 +184,11 @@ class Database:
         """Return if the database answers."""
         async with self.pool.acquire() as connection:
             await connection.fetchval("SELECT 1")
+
+    def show(self) -> None:
+        """Set the gauges of connections."""
+        metrics.POOL.labels(self.service, "busy").set(self.pool.get_max_size() - self.idle)
+        metrics.POOL.labels(self.service, "most").set(self.pool.get_max_size())
 
     @property
     def idle(self) -> int:

@@ -1,26 +1,20 @@
 """The app factory: one FastAPI application from a service's routers, with every convention installed."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST
+from fastapi import FastAPI
 
-from crm_shared.errors import Unavailable
 from crm_shared.http import operations, parked_events
 from crm_shared.http.call import Services
 from crm_shared.http.dispatch import Dispatcher
+from crm_shared.http.health import add_health
 from crm_shared.http.middleware import Conversation
 from crm_shared.http.openapi import describe, tags_of
 from crm_shared.http.presence import Presence
-from crm_shared.http.problems import install_problems, problem
+from crm_shared.http.problems import install_problems
 from crm_shared.http.router import Router
-from crm_shared.observability.metrics import exposition
-
-Check = Callable[[], Awaitable[None]]
-"""Raises when the process isn't ready."""
+from crm_shared.observability.health import Check
 
 
 def create_app(
@@ -29,7 +23,7 @@ def create_app(
     *,
     service: str,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
-    ready: Check | None = None,
+    checks: Mapping[str, Check] | None = None,
 ) -> FastAPI:
     """The application of one service; `app.state.services` must hold a `Services` before the first request."""
     app = FastAPI(
@@ -41,7 +35,7 @@ def create_app(
         # The routes carry their full path and conventions; including the router would wrap each of them once more.
         app.router.routes.extend(router.routes)
     install_problems(app)
-    _health(app, ready)
+    add_health(app, checks if checks is not None else {})
     app.openapi = lambda: describe(app)
     app.middleware_stack = Presence(Conversation(Dispatcher(app, app.build_middleware_stack()), service))
     return app
@@ -50,23 +44,3 @@ def create_app(
 def provide(app: FastAPI, services: Services) -> None:
     """Give the application what its calls need."""
     app.state.services = services
-
-
-def _health(app: FastAPI, ready: Check | None) -> None:
-    async def livez(_: Request) -> Response:
-        return PlainTextResponse("ok\n")
-
-    async def readyz(request: Request) -> Response:
-        try:
-            if ready is not None:
-                await ready()
-        except Exception as error:  # noqa: BLE001 # whatever is wrong, the answer is: not ready
-            return problem(request, Unavailable(f"Not ready: {type(error).__name__}.", code="not_ready"))
-        return PlainTextResponse("ok\n")
-
-    async def metrics(_: Request) -> Response:
-        return Response(exposition(), media_type=CONTENT_TYPE_LATEST)
-
-    handlers: dict[str, Any] = {"/livez": livez, "/readyz": readyz, "/metrics": metrics}
-    for path, handler in handlers.items():
-        app.add_route(path, handler, include_in_schema=False)

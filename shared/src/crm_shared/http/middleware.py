@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
 from typing import Any
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from crm_shared.observability.tracing import Begun, Kind, Span, Trace, are_traced, began, following
+from crm_shared.observability.vitals import VITALS
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -21,7 +22,13 @@ _PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 """What a machine asks every few seconds is no part of anybody's trace."""
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{8,64}$")
 REQUESTS = Counter("crm_http_requests_total", "Requests by route and status.", ["service", "method", "route", "status"])
-SECONDS = Histogram("crm_http_request_seconds", "Time to answer, by route.", ["service", "method", "route"])
+SECONDS = Histogram(
+    "crm_http_request_seconds",
+    "Time to answer, by route.",
+    ["service", "method", "route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+IN_FLIGHT = Gauge("crm_http_in_flight", "Requests under way.", ["service"], multiprocess_mode="livesum")
 
 
 class Conversation:
@@ -30,6 +37,12 @@ class Conversation:
     def __init__(self, app: App, service: str) -> None:
         self._app = app
         self._service = service
+        self._in_flight = 0
+        VITALS.watch(self)
+
+    def show(self) -> None:
+        """Set the gauge of requests under way."""
+        IN_FLIGHT.labels(self._service).set(self._in_flight)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
@@ -42,6 +55,7 @@ class Conversation:
         scope.setdefault("state", {})["request_id"] = request_id
         status = 500
         began_s = time.perf_counter()
+        self._in_flight += 1
 
         async def answer(message: MutableMapping[str, Any]) -> None:
             nonlocal status
@@ -57,6 +71,7 @@ class Conversation:
                 status = 499  # the client has gone
                 raise
             finally:
+                self._in_flight -= 1
                 method: str = scope["method"]
                 route: str = getattr(scope.get("route"), "path", "unmatched")
                 counter, timer = _meters(self._service, method, route, status)

@@ -12,6 +12,8 @@ from crm_shared.db.pool import Database
 from crm_shared.http.app import create_app, provide
 from crm_shared.http.auth import TokenVerifier
 from crm_shared.http.call import Services
+from crm_shared.observability.vitals import VITALS
+from crm_shared.runtime.readiness import Migrated
 from crm_shared.runtime.service import Service
 from crm_shared.settings import ServiceSettings
 
@@ -24,12 +26,13 @@ def make_app(service: Service, settings: ServiceSettings, *, clock: Clock | None
         async with opened(app, service, settings, clock=clock):
             yield
 
-    async def ready() -> None:
+    async def database() -> None:
         services: Services = app.state.services
         await services.database.ping()
 
-    app = create_app(service.title, service.routers, service=service.name, lifespan=lifespan, ready=ready)
-    return app  # `ready` speaks of it
+    checks = {"database": database, "migrations": Migrated(service.schema, settings.database_url)}
+    app = create_app(service.title, service.routers, service=service.name, lifespan=lifespan, checks=checks)
+    return app  # a check speaks of it
 
 
 @asynccontextmanager
@@ -52,7 +55,8 @@ async def opened(
         ),
     )
     try:
-        yield database
+        async with VITALS.beating():
+            yield database
     finally:
         await database.close()
 

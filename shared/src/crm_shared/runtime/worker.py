@@ -1,7 +1,7 @@
 """A worker process: relay, consumer, timers, long jobs and the service's own loops, each on the same event loop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -10,10 +10,13 @@ from crm_shared.bus.effects import Effects
 from crm_shared.bus.port import Bus
 from crm_shared.bus.relay import Relay
 from crm_shared.clock import Clock
+from crm_shared.db.away import PASSING
+from crm_shared.db.backlog import backlog_of
 from crm_shared.db.due import run_due
 from crm_shared.db.idempotency import forget_old_keys
 from crm_shared.db.operations import run_one_operation
 from crm_shared.db.pool import Database
+from crm_shared.observability.health import Check
 from crm_shared.observability.logs import logger
 from crm_shared.runtime.service import Service
 
@@ -21,6 +24,7 @@ _log = logger("worker")
 _POLL_S = 0.2
 _IDLE_POLL_S = 1.0
 _HOUSEKEEPING_S = 600.0
+_COUNT_S = 5.0
 _RESTART_AFTER_S = 1.0
 
 
@@ -50,6 +54,8 @@ class Worker:
         self._contexts: list[WorkerContext] = []
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self.checks: Mapping[str, Check] = {}
+        """What has to be well before this worker is ready."""
         self.relay = Relay(database, bus, direct_url=direct_url, source=service.name)
         self.consumer = Consumer(
             database,
@@ -68,9 +74,15 @@ class Worker:
         self._spawn("timers", lambda: self._timers(self._context()))
         self._spawn("jobs", lambda: self._jobs(self._context()))
         self._spawn("housekeeping", self._housekeeping)
+        self._spawn("counting", self._count)
         for loop in self._service.loops:
             context = self._context()
             self._spawn(getattr(loop, "__name__", "loop"), lambda loop=loop, context=context: loop(context))
+
+    @property
+    def consumes(self) -> bool:
+        """Whether there is anything to consume."""
+        return bool(self._service.topics_consumed)
 
     def wake(self) -> None:
         """Something was committed in this process; look for work now."""
@@ -118,6 +130,12 @@ class Worker:
         while not self._stopping.is_set():
             if not await run_one_operation(self._database, jobs, self._clock):
                 await context.pause(_IDLE_POLL_S)
+
+    async def _count(self) -> None:
+        while not self._stopping.is_set():
+            with suppress(*PASSING):
+                (await backlog_of(self._database, now=self._clock.now())).show(self._service.name)
+            await asyncio.sleep(_COUNT_S)
 
     async def _housekeeping(self) -> None:
         while not self._stopping.is_set():

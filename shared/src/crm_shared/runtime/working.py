@@ -8,6 +8,8 @@ from crm_shared.bus.port import Bus
 from crm_shared.clock import Clock, SystemClock
 from crm_shared.db.outbox import flush_outbox
 from crm_shared.db.pool import Database
+from crm_shared.observability.vitals import VITALS
+from crm_shared.runtime.readiness import of_database, of_worker
 from crm_shared.runtime.service import Service
 from crm_shared.runtime.worker import Worker
 from crm_shared.settings import ServiceSettings
@@ -25,10 +27,14 @@ async def working(
     line = bus or await open_bus(settings.bus_url)
     direct = settings.direct_database_url or settings.worker_database_url
     worker = Worker(service, database, line, clock or SystemClock(), direct_url=direct)
+    topics = [*service.topics_published, *service.topics_consumed]
+    own = of_database(database, service.schema, settings.worker_database_url)
+    worker.checks = {**own, **of_worker(worker, line, topics)}
     try:
-        await line.ensure_topics([*service.topics_published, *service.topics_consumed])
+        await line.ensure_topics(topics)
         worker.start()
-        yield worker
+        async with VITALS.beating():
+            yield worker
     finally:
         await worker.stop()
         if own_bus:
