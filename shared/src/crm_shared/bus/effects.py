@@ -78,7 +78,7 @@ class Effects:
                 await handler.call(tx, received(envelope, handler.model), now=self._clock.now())
 
 
-def _timed(place: Place, kind: str) -> AbstractContextManager[None]:
+def _timed(place: Place, kind: str) -> AbstractContextManager[object]:
     return metrics.HANDLER_SECONDS.labels(place.service, kind).time()
 
 
