@@ -28,7 +28,9 @@ from crm_shared.clock import Clock, SystemClock
 from crm_shared.db.pool import Database
 from crm_shared.http.auth import TokenSigner
 from crm_shared.http.call import Services
+from crm_shared.observability.health import Check
 from crm_shared.observability.redaction import told
+from crm_shared.runtime.readiness import of_database
 from crm_shared.runtime.serving import make_app, opened
 
 _LAG_SAMPLE_S = 0.05
@@ -95,7 +97,7 @@ class Gateway:
                     authenticator=recognition,
                     minter=minter,
                     buckets={share: Buckets(policy) for share, policy in settings.policies.items()},
-                    pages=OpenPages(self.document, ready=self._ready),
+                    pages=OpenPages(self.document, checks=self._checks()),
                     log=AccessLog(self._write_log, self._clock),
                     gauge=gauge,
                     hosts=settings.host_names,
@@ -104,9 +106,9 @@ class Gateway:
             )
             yield
 
-    async def _ready(self) -> None:
+    def _checks(self) -> Mapping[str, Check]:
         assert self.database is not None
-        await self.database.ping()
+        return of_database(self.database, SERVICE.schema, self._settings.database_url)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -30,7 +30,6 @@ class GatewaySettings(ServiceSettings):
         default=True, description="Whether a client's trace is continued; otherwise it is only linked to."
     )
     openapi_path: str = Field("", description="The merged document, if not the one that came with this version.")
-    metrics_port: int = Field(0, description="Prometheus metrics are served there and nowhere else; 0: not at all.")
     rate_quota: int = Field(3_000, description="Requests of one key or user per window.")
     rate_window_s: float = 10.0
     bulk_quota: int = Field(60, description="Imports and the like per minute.")

@@ -77,6 +77,14 @@ class ServiceSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = Field(default=1, ge=1, description="Processes that serve this port together; an api's only.")
+    metrics_port: int = Field(
+        default=0,
+        description="Where a worker shows its health and metrics, and the gateway its metrics; 0: nowhere. "
+        "A service's api shows both on its own port.",
+    )
+    drain_s: float = Field(
+        default=0.0, ge=0, description="How long an api goes on after SIGTERM, saying that it isn't ready."
+    )
     log_level: str = "INFO"
     api_pool_size: int = 6
     worker_pool_size: int = 4

@@ -3,16 +3,18 @@
 import hashlib
 import html
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Mapping
 from importlib.resources import files
 from typing import TypeAlias
 
 import orjson
 
 from crm_gateway.openapi.domain.merging import Document
+from crm_shared.observability.health import OK, Check, examined, is_well
+from crm_shared.observability.logs import logger
 
 Page: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]
-Check: TypeAlias = Callable[[], Awaitable[None]]
+_log = logger("gateway")
 
 # Swagger UI styles elements in line; scripts come from this origin only, and nothing is loaded from anywhere else.
 _DOCS_POLICY = (
@@ -55,8 +57,8 @@ _START = b"""SwaggerUIBundle({
 class OpenPages:
     """The pages by their path; implements the door's `Pages`."""
 
-    def __init__(self, document: Document, *, ready: Check) -> None:
-        self._ready = ready
+    def __init__(self, document: Document, *, checks: Mapping[str, Check]) -> None:
+        self._checks = checks
         self._fixed: dict[str, Page] = {
             "/openapi.json": _page(b"application/json", orjson.dumps(document)),
             "/docs": _page(_HTML, _DOCS),
@@ -66,6 +68,7 @@ class OpenPages:
         for name, kind in _ASSETS.items():
             self._fixed[f"/docs/{name}"] = _page(kind, _asset(name), cached=True)
         self._problems = _problem_texts(document)
+        self._unwell = ""
 
     def find(self, method: str, path: str) -> Awaitable[Page] | None:
         """The page at `path`, if there is one."""
@@ -80,12 +83,15 @@ class OpenPages:
         return _now(_problem_page(problem[1], self._problems)) if problem else None
 
     async def _readiness(self) -> Page:
-        """Only what is ours: its own database. A service that is down makes nobody else unready."""
-        try:
-            await self._ready()
-        except Exception:  # noqa: BLE001 # whatever is wrong, the answer is: not ready
-            return 503, [(b"content-type", b"text/plain; charset=utf-8")], b"not ready\n"
-        return _page(b"text/plain; charset=utf-8", b"ok\n")
+        """Only what is ours. A service that is down makes nobody else unready; outside, a part's name has to do."""
+        parts = await examined(self._checks)
+        if is_well(parts):
+            return _page(b"text/plain; charset=utf-8", b"ok\n")
+        unwell = ", ".join(name for name, answer in parts.items() if answer != OK)
+        if unwell != self._unwell:
+            _log.warning("not_ready", parts=parts)
+        self._unwell = unwell
+        return 503, [(b"content-type", b"text/plain; charset=utf-8")], f"not ready: {unwell}\n".encode()
 
 
 async def _now(page: Page) -> Page:

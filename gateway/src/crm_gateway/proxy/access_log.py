@@ -16,7 +16,12 @@ Writer: TypeAlias = Callable[[bytes], None]
 
 _GATHER_S = 0.05
 
-SECONDS = Histogram("crm_gateway_request_seconds", "Time to the answer's end.", ["method", "route", "status"])
+SECONDS = Histogram(
+    "crm_gateway_request_seconds",
+    "Time to the answer's end.",
+    ["method", "route", "status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
 """Its `_count` counts the requests: a counter beside it would say the same, and cost every request."""
 
 

@@ -13,6 +13,7 @@ from crm_gateway.proxy.domain.retries import RetryBudget
 from crm_gateway.proxy.traces import TracedAttempt
 from crm_gateway.proxy.upstream import TimedOut, Upstream, UpstreamFault, UpstreamRequest, UpstreamResponse
 from crm_shared.observability.tracing import are_traced
+from crm_shared.observability.vitals import VITALS
 
 FAILING = frozenset({502, 503, 504})
 """Answers that mean the upstream itself is in trouble; a 500 is one route's bug and says nothing of the others."""
@@ -20,6 +21,9 @@ FAILING = frozenset({502, 503, 504})
 
 OPEN = Gauge(
     "crm_gateway_breakers_open", "Processes that hold back from a service.", ["upstream"], multiprocess_mode="livesum"
+)
+IN_FLIGHT = Gauge(
+    "crm_gateway_in_flight", "Requests that a service is asked now.", ["upstream"], multiprocess_mode="livesum"
 )
 
 
@@ -51,6 +55,7 @@ class Lane:
         self.budget = RetryBudget(policy.retry_ratio)
         self.in_flight = 0
         self._shown = State.CLOSED
+        VITALS.watch(self)
         self._most_in_flight = policy.most_in_flight
 
     def attempt(
@@ -81,6 +86,10 @@ class Lane:
         self.in_flight -= 1
         self.breaker.settle(permit, outcome, time.monotonic())
         self._show()
+
+    def show(self) -> None:
+        """Set the gauge of requests under way."""
+        IN_FLIGHT.labels(self.name).set(self.in_flight)
 
     def _show(self) -> None:
         state = self.breaker.state

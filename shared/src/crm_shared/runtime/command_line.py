@@ -11,7 +11,9 @@ import uvloop
 from crm_shared.db.arrival import until_migrated
 from crm_shared.db.migrations import autogenerate, upgrade
 from crm_shared.db.provision import provision
+from crm_shared.observability.health import DRAINING
 from crm_shared.observability.logs import configure_logs
+from crm_shared.observability.tracing import configure_traces
 from crm_shared.runtime.freezing import freeze_start_up
 from crm_shared.runtime.service import Service
 from crm_shared.settings import ServiceSettings, UnsafeSettings, refuse_published_secrets
@@ -73,12 +75,18 @@ def _settings(service: Service, part: str) -> ServiceSettings:
 
 
 async def _work(service: Service, settings: ServiceSettings) -> None:
+    from crm_shared.runtime.side_door import side_door  # noqa: PLC0415 # as above
     from crm_shared.runtime.working import working  # noqa: PLC0415
 
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, asked.set)
-    async with working(service, settings):
+    configure_traces()
+    async with (
+        working(service, settings) as worker,
+        side_door(settings.host, settings.metrics_port, worker.checks),
+    ):
         freeze_start_up()
         await asked.wait()
+        DRAINING.begin()

@@ -11,6 +11,8 @@ from urllib.parse import unquote
 from httptools import parse_url
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from crm_shared.observability.health import DRAINING
+
 _BODYLESS = frozenset({204, 304})
 
 
@@ -123,7 +125,7 @@ class Protocol(HttpToolsProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue,
-            keep_alive=version != "1.0" and parser.should_keep_alive(),
+            keep_alive=version != "1.0" and parser.should_keep_alive() and not DRAINING.begun,
             on_response=self.on_response_complete,
         )
         if before is None or before.response_complete:

@@ -18,6 +18,8 @@ from prometheus_client.multiprocess import mark_process_dead  # pyright: ignore[
 from uvicorn.config import STARTUP_FAILURE
 
 from crm_shared.observability.metrics import SHARED_FOLDER, registry
+from crm_shared.observability.tracing import configure_traces
+from crm_shared.runtime.draining import DrainingServer
 from crm_shared.runtime.freezing import freeze_start_up
 from crm_shared.settings import ServiceSettings
 
@@ -48,7 +50,8 @@ def serve(make: Callable[[], Any], settings: ServiceSettings, *, metrics_port: i
         "access_log": False,
         "server_header": False,
     }
-    server = uvicorn.Server(uvicorn.Config(make(), **{**usual, **options}))
+    configure_traces()
+    server = DrainingServer(uvicorn.Config(make(), **{**usual, **options}), drain_s=settings.drain_s)
     freeze_start_up()
     if _LISTENER in os.environ:
         threading.Thread(target=_end_with_parent, args=(int(os.environ[_LIFELINE]),), daemon=True).start()
