@@ -29,7 +29,7 @@ class DrainingServer(uvicorn.Server):
         DRAINING.begin()
         clock = asyncio.get_running_loop().time
         until_s = clock() + self._drain_s
-        while self._captured_signals == [signal.SIGTERM] and clock() < until_s:
+        while self._captured_signals == [signal.SIGTERM] and clock() < until_s:  # noqa: ASYNC110 # handlers fill a list
             await asyncio.sleep(_LOOK_S)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
