@@ -24,6 +24,16 @@ class ConsumerRebalanceListener:
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None: ...
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None: ...
 
+class OffsetAndMetadata(NamedTuple):
+    offset: int
+    metadata: str
+
+class RecordMetadata(NamedTuple):
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int | None
+
 class AIOKafkaProducer:
     client: Any
     _sender: Any
@@ -53,6 +63,7 @@ class AIOKafkaProducer:
         timestamp_ms: int | None = ...,
         headers: Sequence[tuple[str, bytes]] | None = ...,
     ) -> asyncio.Future[Any]: ...
+    async def send_and_wait(self, topic: str, value: bytes | None = ...) -> RecordMetadata: ...
 
 class AIOKafkaConsumer:
     _client: Any
