@@ -1,5 +1,6 @@
 """What all tests share: one PostgreSQL server for the run, and one Kafka for those that ask."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from hypothesis import settings
 
 from crm_shared.testing.cluster import Cluster
 from crm_shared.testing.kafka import kafka_for_tests
+
+# Whatever endpoints of webhooks tests make, their secrets are sealed with this.
+os.environ.setdefault("WEBHOOK_KEYS", "guards nothing in tests")
 
 # On a busy machine an example may take any time; tests that are about time say so and compare it with other work's.
 settings.register_profile("suite", deadline=None)

@@ -10,6 +10,10 @@ from crm_gateway.identity.events import EVENTS
 from crm_gateway.metadata import metadata
 from crm_gateway.subscriptions.catalogue import topics
 from crm_gateway.subscriptions.projections import keep
+from crm_gateway.webhooks.api import ROUTERS as WEBHOOK_ROUTERS
+from crm_gateway.webhooks.desk import WebhookDesk
+from crm_gateway.webhooks.sending import forget_deliveries, send_webhooks
+from crm_gateway.webhooks.settings import webhook_settings
 from crm_shared.bus.handlers import Tap
 from crm_shared.clock import SystemClock
 from crm_shared.runtime.service import Service, Slice
@@ -25,12 +29,15 @@ SERVICE = Service(
         Slice("proxy"),
         Slice("composition", routers=COMPOSITION_ROUTERS),
         Slice("subscriptions"),
+        Slice("webhooks", routers=WEBHOOK_ROUTERS),
     ],
     operation_prefix="opgat",
     tap=Tap(topics(), keep),
+    loops=[send_webhooks, forget_deliveries],
     migrations=Path(__file__).parents[2] / "migrations",
     resources={
         Recognition.__name__: lambda _: Recognition(SystemClock()),
         Composer.__name__: lambda _: Composer(),
+        WebhookDesk.__name__: lambda _: WebhookDesk(webhook_settings()),
     },
 )

@@ -39,6 +39,7 @@ _RULES: tuple[tuple[str, str, Rule], ...] = (
     ("POST", "/v1/purchases", Rule(timeout_s=30.0, body_limit=4 * MIB, priority=Priority.BULK)),
     ("POST", "/v1/behaviour", Rule(timeout_s=30.0, body_limit=4 * MIB, priority=Priority.BULK)),
     ("GET", "/v1/customers/{customer_id}/360", Rule(timeout_s=5.0)),
+    ("POST", "/v1/webhooks/{webhook_id}/test", Rule(share=Share.BULK)),
 )
 """Method, start of the template, rule."""
 

@@ -1,0 +1,1 @@
+"""Events of a tenant, sent to addresses that it names."""
