@@ -18,6 +18,7 @@ from crm_shared.http.call import Services
 from crm_shared.runtime import Service
 from crm_shared.runtime.freezing import freeze_start_up
 from crm_shared.runtime.serving import make_app
+from crm_shared.runtime.side_door import side_door
 from crm_shared.settings import ServiceSettings
 from crm_suite.allinone.background import Background, background_launched
 from crm_suite.allinone.databases import Server, make_databases, migrate
@@ -133,6 +134,7 @@ async def suite_running(home: Home, doors: Doors, steps: Steps) -> AsyncGenerato
         with steps.step("gateway"):
             own = server.gateway_settings(suite.gateway, keys)
             gateway = await stack.enter_async_context(gateway_running(own, apps, doors.gateway, background))
+        await stack.enter_async_context(side_door("127.0.0.1", own.metrics_port, {}))
         freeze_start_up()
         yield Running(gateway)
 

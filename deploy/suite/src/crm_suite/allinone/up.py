@@ -15,6 +15,7 @@ from rich.console import Console
 from crm_shared.clock import SystemClock
 from crm_shared.db.embedded import EmbeddedPostgresError
 from crm_shared.observability.logs import configure_logs, logger
+from crm_shared.observability.tracing import close_traces, configure_traces
 from crm_suite.allinone.home import AlreadyRunning, Home
 from crm_suite.allinone.listening import PortTaken, listen, listen_somewhere, port_of
 from crm_suite.allinone.running import Doors, suite_running, until_asked_to_stop
@@ -67,7 +68,9 @@ def up(console: Console, wish: Wish) -> None:
     try:
         with home.log.open("a", encoding="utf-8", buffering=1) as log:
             configure_logs(os.environ.get("LOG_LEVEL") or "INFO", stream=log)
+            configure_traces()
             _run_to_the_end(console, wish, home)
+            close_traces()
     finally:
         home.release()
 

@@ -15,6 +15,7 @@ import orjson
 import uvloop
 
 from crm_shared.observability.logs import configure_logs
+from crm_shared.observability.tracing import close_traces, configure_traces
 from crm_suite.allinone.home import Home
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ def main() -> None:
     os.nice(_NICENESS)
     with Home.chosen().log.open("a", encoding="utf-8", buffering=1) as log:
         configure_logs(os.environ.get("LOG_LEVEL") or "INFO", stream=log)
+        configure_traces()
         uvloop.run(_work())
+        close_traces()
 
 
 async def _work() -> None:
@@ -61,6 +64,7 @@ def _load() -> None:
 async def _started(stack: AsyncExitStack, settings: Mapping[str, Any]) -> "list[Worker]":
     from crm_shared.bus.opening import open_bus  # noqa: PLC0415
     from crm_shared.db.cpu import close_processes  # noqa: PLC0415
+    from crm_shared.runtime.side_door import side_door  # noqa: PLC0415
     from crm_shared.runtime.working import working  # noqa: PLC0415
     from crm_shared.settings import ServiceSettings  # noqa: PLC0415
     from crm_suite.topology import load_suite  # noqa: PLC0415
@@ -71,9 +75,14 @@ async def _started(stack: AsyncExitStack, settings: Mapping[str, Any]) -> "list[
     stack.push_async_callback(bus.aclose)
     stack.callback(close_processes)
     await bus.ensure_topics(sorted({topic for name in chosen for topic in services[name].topics_published}))
-    return [
-        await stack.enter_async_context(working(services[name], values, bus=bus)) for name, values in chosen.items()
-    ]
+    workers = {
+        name: await stack.enter_async_context(working(services[name], values, bus=bus))
+        for name, values in chosen.items()
+    }
+    checks = {f"{name} {part}": check for name, worker in workers.items() for part, check in worker.checks.items()}
+    asked = next(iter(chosen.values())).metrics_port
+    await stack.enter_async_context(side_door("127.0.0.1", asked and asked + 1, checks))
+    return list(workers.values())
 
 
 async def _listen(orders: asyncio.StreamReader, workers: "Sequence[Worker]") -> None:
