@@ -21,6 +21,7 @@ from crm_gateway.openapi.pages import OpenPages
 from crm_gateway.proxy.access_log import AccessLog, Gathered, Writer
 from crm_gateway.proxy.asgi_upstream import AsgiUpstream, Receive, Send
 from crm_gateway.proxy.door import Door, DoorParts
+from crm_gateway.proxy.endless import EndlessAnswers
 from crm_gateway.proxy.lane import Lane
 from crm_gateway.proxy.upstream import Upstream
 from crm_gateway.settings import GatewaySettings
@@ -95,6 +96,7 @@ class Gateway:
                     routes=self.routes,
                     lanes=self.lanes,
                     authenticator=recognition,
+                    endless=EndlessAnswers(recognition, settings.streams_per_tenant, settings.stream_check_s),
                     minter=minter,
                     buckets={share: Buckets(policy) for share, policy in settings.policies.items()},
                     pages=OpenPages(self.document, checks=self._checks()),

@@ -32,6 +32,8 @@ class GatewaySettings(ServiceSettings):
     openapi_path: str = Field("", description="The merged document, if not the one that came with this version.")
     rate_quota: int = Field(3_000, description="Requests of one key or user per window.")
     rate_window_s: float = 10.0
+    streams_per_tenant: int = Field(20, ge=1, description="Endless answers of one tenant at a time, in each process.")
+    stream_check_s: float = Field(15.0, gt=0, description="How often the caller of an endless answer is checked again.")
     bulk_quota: int = Field(60, description="Imports and the like per minute.")
     login_quota: int = Field(20, description="Log-ins of one address per minute.")
     public_quota: int = Field(1_200, description="Requests of one address to public routes per minute.")

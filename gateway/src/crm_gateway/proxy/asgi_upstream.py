@@ -122,10 +122,13 @@ class _Exchange:
         return self._call
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        await self._leave(finished=kind is None)
+        await self._leave(finished=kind is None and self._call.ended)
 
     async def _leave(self, *, finished: bool) -> None:
-        """After a whole answer the application may finish what it does behind it; otherwise it is cancelled."""
+        """After a whole answer the application may finish what it does behind it; otherwise it is cancelled.
+
+        Half an answer is also what somebody leaves who wants no more of it.
+        """
         self._call.leave()
         if self._task.done():
             return

@@ -15,6 +15,7 @@ from crm_gateway.proxy.asgi_upstream import Receive, Send
 from crm_gateway.proxy.body import ClientGone, RequestBody
 from crm_gateway.proxy.domain.headers import HeaderFault, Headers, HeadTooLarge, Inbound, read_head
 from crm_gateway.proxy.domain.rules import Rule, Share, rule_for
+from crm_gateway.proxy.endless import EndlessAnswers
 from crm_gateway.proxy.exchange import Exchange
 from crm_gateway.proxy.forwarding import AnswerBroken, Onward, forward
 from crm_gateway.proxy.lane import Lane
@@ -54,6 +55,7 @@ class DoorParts:
     routes: RouteTable
     lanes: Mapping[str, Lane]
     authenticator: Authenticator
+    endless: EndlessAnswers
     minter: Minter
     buckets: Mapping[Share, Buckets]
     pages: Pages
@@ -142,7 +144,7 @@ class Door:
         passage = _Passage(route, self._rules[id(route)], self._lane(exchange, route), principal)
         self._limit(exchange, passage)
         body = RequestBody(exchange.receive, head, limit=passage.rule.body_limit)
-        await forward(exchange, body, self._onward(exchange, head, passage), passage.lane)
+        await forward(exchange, body, self._onward(exchange, head, passage), passage.lane, self._parts.endless)
 
     def _route(self, exchange: Exchange) -> Route:
         found = self._parts.routes.find(exchange.method, exchange.path)
@@ -165,6 +167,8 @@ class Door:
         principal = await self._parts.authenticator.authenticate(head.authorization)
         exchange.tenant = str(principal.viewer.tenant)
         exchange.subject = principal.viewer.subject
+        exchange.authorization = head.authorization
+        exchange.viewer = principal.viewer
         if route.scope not in principal.viewer.scopes:
             raise Forbidden(f"This needs the scope {route.scope}.", code="scope_missing")
         return principal

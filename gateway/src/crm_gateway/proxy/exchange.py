@@ -8,6 +8,7 @@ from typing import Any
 from crm_gateway.proxy.asgi_upstream import Receive, Send
 from crm_gateway.proxy.domain.headers import Headers
 from crm_gateway.proxy.refusals import CONTENT_TYPE, Refusal
+from crm_shared.tenancy import Viewer
 
 BODYLESS = frozenset({204, 304})
 
@@ -42,6 +43,8 @@ class Exchange:
     template: str = "-"
     tenant: str | None = None
     subject: str | None = None
+    authorization: bytes | None = None
+    viewer: Viewer | None = None
     upstream: str | None = None
     upstream_s: float = 0.0
     attempts: int = 0

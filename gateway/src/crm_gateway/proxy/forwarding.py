@@ -9,6 +9,7 @@ from typing import NamedTuple
 from crm_gateway.proxy.body import PATIENCE_S, ClientGone, RequestBody, too_slow
 from crm_gateway.proxy.domain.headers import Headers, returned
 from crm_gateway.proxy.domain.retries import may_repeat
+from crm_gateway.proxy.endless import EndlessAnswers, is_endless
 from crm_gateway.proxy.exchange import Exchange
 from crm_gateway.proxy.guard import Guard
 from crm_gateway.proxy.lane import FAILING, Lane, LaneClosed
@@ -41,7 +42,7 @@ class NotTaken(AnswerBroken):
     code = "client_too_slow"
 
 
-async def forward(exchange: Exchange, body: RequestBody, onward: Onward, lane: Lane) -> None:
+async def forward(exchange: Exchange, body: RequestBody, onward: Onward, lane: Lane, endless: EndlessAnswers) -> None:
     """Sends the request, at most twice, and streams the answer to the client.
 
     Raises:
@@ -53,7 +54,7 @@ async def forward(exchange: Exchange, body: RequestBody, onward: Onward, lane: L
     whole = await body.whole() if body.is_small else None
     guard = Guard(body, onward.timeout_s)
     try:
-        await _Passage(exchange, body, onward, lane, guard, whole).run()
+        await _Passage(exchange, body, onward, lane, guard, whole, endless).run()
     except asyncio.CancelledError:
         if guard.client_left:
             guard.forgive()
@@ -83,6 +84,7 @@ class _Passage:
     lane: Lane
     guard: Guard
     whole: bytes | None
+    endless: EndlessAnswers
 
     async def run(self) -> None:
         """Asks, asks again if that is right, and passes the answer on."""
@@ -149,14 +151,16 @@ class _Passage:
         exchange, guard = self.exchange, self.guard
         headers = returned(response.headers)
         guard.allow(PATIENCE_S, of_client=True)
+        if is_endless(headers) and not exchange.bodyless:
+            await self._pass_on_endless(response, headers)
+            return
         await exchange.start(response.status, headers)
         if exchange.bodyless:
             await exchange.finish()
             return
-        idle_s = None if _is_endless(headers) else self.onward.timeout_s
         try:
             while True:
-                guard.allow(idle_s)
+                guard.allow(self.onward.timeout_s)
                 chunk = await response.read()
                 guard.allow(PATIENCE_S, of_client=True)
                 if not chunk or response.ended:
@@ -166,11 +170,15 @@ class _Passage:
             raise AnswerBroken(str(error)) from error
         await exchange.finish(chunk)
 
+    async def _pass_on_endless(self, response: UpstreamResponse, headers: Headers) -> None:
+        if self.body.fate.settle:
+            self.body.fate.settle()
+        try:
+            await self.endless.pass_on(self.exchange, response, headers, self.guard)
+        except Dropped as error:
+            raise AnswerBroken(str(error)) from error
+
 
 def _asks_again(response: UpstreamResponse) -> bool:
     """Whether the upstream failed in a way that another try may mend; one that names a time is taken at its word."""
     return response.status in FAILING and all(name.lower() != b"retry-after" for name, _ in response.headers)
-
-
-def _is_endless(headers: Headers) -> bool:
-    return any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in headers)

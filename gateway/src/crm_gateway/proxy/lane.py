@@ -101,13 +101,14 @@ class Lane:
 class _Attempt:
     """One request on a lane. A class, not a generator: this is every request's path."""
 
-    __slots__ = ("_exchange", "_lane", "_outcome", "_permit", "_request", "_timeout_s")
+    __slots__ = ("_exchange", "_lane", "_outcome", "_permit", "_request", "_settled", "_timeout_s")
 
     def __init__(self, lane: Lane, request: UpstreamRequest, timeout_s: float | None) -> None:
         self._lane = lane
         self._request = request
         self._timeout_s = timeout_s
         self._outcome = Outcome.ABANDONED
+        self._settled = False
 
     async def __aenter__(self) -> UpstreamResponse:
         self._permit = self._lane.admit()
@@ -118,6 +119,7 @@ class _Attempt:
             self._lane.settle(self._permit, self._judged(error))
             raise
         self._outcome = Outcome.FAILURE if response.status in FAILING else Outcome.SUCCESS
+        self._request.fate.settle = self._settle
         return response
 
     async def _head(self) -> UpstreamResponse:
@@ -137,6 +139,11 @@ class _Attempt:
         try:
             await self._exchange.__aexit__(kind, error, trace)
         finally:
+            self._settle()
+
+    def _settle(self) -> None:
+        if not self._settled:
+            self._settled = True
             self._lane.settle(self._permit, self._outcome)
 
     def _judged(self, error: BaseException) -> Outcome:

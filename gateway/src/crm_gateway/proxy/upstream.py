@@ -1,6 +1,6 @@
 """The port behind the gateway: something that answers HTTP requests, over sockets or in this process."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -30,6 +30,8 @@ class Fate:
 
     sender_failed: bool = False
     timed_out: bool = False
+    settle: Callable[[], None] | None = None
+    """Judges the upstream by what has come so far, before the answer's end: an endless answer's never comes."""
 
 
 @dataclass(slots=True)

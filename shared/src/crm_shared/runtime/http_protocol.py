@@ -13,6 +13,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from crm_shared.observability.health import DRAINING
 
+CLOSING = "crm.closing"
+"""Where a request's scope holds the event of this server's stopping."""
 _BODYLESS = frozenset({204, 304})
 
 
@@ -103,6 +105,16 @@ class Protocol(HttpToolsProtocol):
     scope: Any
     cycle: Any
 
+    def connection_made(self, transport: Any) -> None:
+        """A client is there."""
+        super().connection_made(transport)
+        self._closing = asyncio.Event()
+
+    def shutdown(self) -> None:
+        """The server stops: whoever answers without an end is told so, by the event that `CLOSING` names."""
+        self._closing.set()
+        super().shutdown()
+
     def on_headers_complete(self) -> None:
         """A head is whole: its request begins, or waits for those before it."""
         parser, scope = self.parser, self.scope
@@ -113,6 +125,7 @@ class Protocol(HttpToolsProtocol):
         scope["path"] = unquote(path) if "%" in path else path
         scope["raw_path"] = url.path
         scope["query_string"] = url.query or b""
+        scope[CLOSING] = self._closing
         app = cast("Any", self.config.loaded_app)  # pyright: ignore[reportUnknownMemberType]
         before = self.cycle
         self.cycle = Cycle(
