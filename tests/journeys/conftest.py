@@ -88,7 +88,7 @@ def folder() -> Iterator[Path]:
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def suite() -> Iterator[RunningSuite]:
     with _short_lived() as made:
         running = wait_until_up(made, start_suite(made))
