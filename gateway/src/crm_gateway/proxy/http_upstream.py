@@ -1,6 +1,6 @@
-"""A service behind a socket: aiohttp's connection and parser without its session, which costs more than all else here.
+"""A service behind a socket: connections that take turns, each for one exchange at a time.
 
-What a session adds (URLs, cookies, redirects, decompression, tracing, header dictionaries) a proxy must not do anyway.
+What else an HTTP client does (URLs, cookies, redirects, decompression, header dictionaries) a proxy must not do anyway.
 """
 
 import asyncio
@@ -12,20 +12,15 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from aiohttp import ClientError, EofStream, StreamReader
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.http_writer import StreamWriter
-
-from crm_gateway.proxy.domain.headers import MOST_HEADER_BYTES, Headers
-from crm_gateway.proxy.upstream import Dropped, Unreachable, UpstreamRequest, UpstreamResponse
+from crm_gateway.proxy.answer import Connection
+from crm_gateway.proxy.domain.headers import Headers
+from crm_gateway.proxy.errand import as_task
+from crm_gateway.proxy.upstream import Unreachable, UpstreamRequest, UpstreamResponse
 
 # Far below the 75 s of our own services: a connection is given up here before the other side closes it.
 _KEEP_ALIVE_S = 15.0
 _MOST_IDLE = 256
-_CHUNK_BYTES = 64 * 1024
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-_LOST = (ClientError, HttpProcessingError, EofStream, OSError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,87 +33,45 @@ class HttpUpstreamSettings:
 class _Exchange:
     """One request on one connection, and its answer."""
 
-    __slots__ = ("_connection", "_content", "_request", "_sending", "_upstream", "headers", "status")
+    __slots__ = ("_answer", "_connection", "_request", "_sending", "_upstream")
 
     def __init__(self, upstream: "HttpUpstream", request: UpstreamRequest) -> None:
         self._upstream = upstream
         self._request = request
-        self._connection: ResponseHandler | None = None
         self._sending: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> UpstreamResponse:
-        connection = self._upstream.idle()
-        if connection is None:  # not `or`: a connection is a queue of answers too, and an empty queue is false
-            connection = await self._upstream.connect()
+        connection = self._upstream.idle() or await self._upstream.connect()
         self._connection = connection
+        self._answer = answer = connection.ask(head_of(self._request, self._upstream.host))
         try:
-            self._send(connection)
-            while True:
-                message, content = await connection.read()
-                if message.code >= 200:  # before it, interim answers may come
-                    break
-        except _LOST as error:
-            await self._leave(whole=False)
-            raise Dropped(repr(error)) from error
+            if isinstance(self._request.body, AsyncIterator):
+                # An upstream may answer before it has heard all; so sending and hearing go on side by side.
+                self._sending = asyncio.create_task(self._send(self._request.body))
+            await answer.head()
         except BaseException:
             await self._leave(whole=False)
             raise
-        self.status: int = message.code
-        self.headers: Headers = list(message.raw_headers)
-        self._content: StreamReader = content
-        return self
+        return answer
 
-    def _send(self, connection: ResponseHandler) -> None:
-        # A parser for each answer: nothing of the last one can reach into this one.
-        connection.set_response_params(
-            read_until_eof=True,
-            auto_decompress=False,
-            read_bufsize=_CHUNK_BYTES,
-            max_line_size=MOST_HEADER_BYTES,
-            max_field_size=MOST_HEADER_BYTES,
-        )
-        transport = connection.transport
-        if transport is None:
-            raise ConnectionResetError("the connection is closed")
-        transport.write(head_of(self._request, self._upstream.host))
-        if isinstance(self._request.body, AsyncIterator):
-            # An upstream may answer before it has heard all; so sending and hearing go on side by side.
-            self._sending = asyncio.create_task(self._stream(connection, self._request.body))
-
-    async def _stream(self, connection: ResponseHandler, body: AsyncIterator[bytes]) -> None:
-        writer = StreamWriter(connection, asyncio.get_running_loop())
-        if not _is_sized(self._request.headers):
-            writer.enable_chunking()
+    async def _send(self, body: AsyncIterator[bytes]) -> None:
+        sized, write = _is_sized(self._request.headers), self._connection.write
         try:
             async for chunk in body:
-                await writer.write(chunk)
-            await writer.write_eof()
+                await write(chunk if sized else b"%x\r\n%b\r\n" % (len(chunk), chunk))
+            if not sized:
+                await write(b"0\r\n\r\n")
         except Exception as error:  # noqa: BLE001 # the sender's fault or the connection's: this exchange is over
-            connection.set_exception(error if isinstance(error, OSError) else ConnectionError(repr(error)))
-            connection.abort()
-
-    @property
-    def ended(self) -> bool:
-        """Whether all of the body has been read."""
-        return self._content.at_eof()
-
-    async def read(self) -> bytes:
-        """The next piece of the body."""
-        try:
-            return await self._content.readany()
-        except _LOST as error:
-            raise Dropped(repr(error)) from error
+            self._answer.fail(error)
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        await self._leave(whole=kind is None and self._content.at_eof())
+        await self._leave(whole=kind is None and self._answer.ended)
 
     async def _leave(self, *, whole: bool) -> None:
         """Keeps the connection for the next request, or cuts it: a service at work then sees that nobody listens."""
         connection, sending = self._connection, self._sending
-        if connection is None:
-            return
         sent = sending is None or sending.done()
-        if whole and sent and not connection.should_close:
+        if whole and sent and self._answer.keeps_alive:
             self._upstream.keep(connection)
         else:
             connection.abort()
@@ -137,36 +90,38 @@ class HttpUpstream:
         self._ssl = ssl.create_default_context() if parts.scheme == "https" else None
         self._address = (parts.hostname, parts.port or (443 if self._ssl else 80))
         self._settings = settings
-        self._idle: deque[tuple[ResponseHandler, float]] = deque()
+        self._idle: deque[tuple[Connection, float]] = deque()
         self.host = parts.netloc.encode("ascii")
 
     def exchange(self, request: UpstreamRequest) -> AbstractAsyncContextManager[UpstreamResponse]:
         """Sends `request` over a pooled connection."""
         return _Exchange(self, request)
 
-    def idle(self) -> ResponseHandler | None:
+    def idle(self) -> Connection | None:
         """A connection that stands ready. They take turns, so that all processes behind an address get their share."""
         while self._idle:
             connection, since = self._idle.popleft()
-            # One that received anything unasked, or was closed, says that it should close.
-            if time.monotonic() - since < _KEEP_ALIVE_S and connection.is_connected() and not connection.should_close:
+            # One that was closed, or received anything unasked, says that it should close.
+            if time.monotonic() - since < _KEEP_ALIVE_S and not connection.should_close:
                 return connection
             connection.abort()
         return None
 
-    def keep(self, connection: ResponseHandler) -> None:
+    def keep(self, connection: Connection) -> None:
         """Takes back a connection whose exchange is over."""
+        connection.rest()
         self._idle.append((connection, time.monotonic()))
         if len(self._idle) > _MOST_IDLE:
             self._idle.popleft()[0].abort()
 
-    async def connect(self) -> ResponseHandler:
+    async def connect(self) -> Connection:
         """A new connection."""
+        await as_task()
         host, port = self._address
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._settings.connect_timeout_s):
-                _, made = await loop.create_connection(lambda: ResponseHandler(loop), host, port, ssl=self._ssl)
+                _, made = await loop.create_connection(Connection, host, port, ssl=self._ssl)
         except (OSError, TimeoutError) as error:
             raise Unreachable(f"{host}:{port}: {error}") from error
         return made
