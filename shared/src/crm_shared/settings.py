@@ -85,6 +85,11 @@ class ServiceSettings(BaseSettings):
     drain_s: float = Field(
         default=0.0, ge=0, description="How long an api goes on after SIGTERM, saying that it isn't ready."
     )
+    finish_s: int = Field(
+        default=25,
+        ge=1,
+        description="How long requests under way may take once an api's door is closed; then they are cut.",
+    )
     log_level: str = "INFO"
     api_pool_size: int = 6
     worker_pool_size: int = 4

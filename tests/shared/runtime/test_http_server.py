@@ -30,7 +30,12 @@ def make():
         from fastapi import Response
         SEEN.inc()
         return Response(f"{os.getpid()} {resource.getrlimit(resource.RLIMIT_NOFILE)[0]}")
+    async def endless(request):
+        import asyncio
+        print("begun", flush=True)
+        await asyncio.Event().wait()
     app.add_route("/who", who)
+    app.add_route("/endless", endless)
     return app
 
 serve(make, ServiceSettings())
@@ -54,7 +59,11 @@ async def start(folder: Path, workers: int, **settings: str) -> tuple[asyncio.su
     program.write_text(PROGRAM)
     told = {"DATABASE_URL": "unused", "PORT": str(port), "WORKERS": str(workers), **settings}
     child = await asyncio.create_subprocess_exec(
-        sys.executable, str(program), env={**os.environ, **told}, preexec_fn=few_files
+        sys.executable,
+        str(program),
+        env={**os.environ, **told},
+        preexec_fn=few_files,
+        stdout=asyncio.subprocess.PIPE,
     )
     return child, port
 
@@ -145,3 +154,15 @@ async def test_it_opens_as_many_files_as_the_machine_lets_it(tmp_path: Path, wor
     import resource
 
     assert files == resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+
+async def test_a_request_without_an_end_does_not_keep_a_process_from_ending(tmp_path: Path) -> None:
+    child, port = await start(tmp_path, 1, FINISH_S="1")
+    await answer(port)
+    async with httpx.AsyncClient(timeout=60) as http:
+        endless = asyncio.create_task(http.get(f"http://127.0.0.1:{port}/endless"))
+        assert child.stdout is not None
+        assert await asyncio.wait_for(child.stdout.readline(), 20) == b"begun\n"
+        child.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(child.wait(), 20) is not None
+        await asyncio.gather(endless, return_exceptions=True)

@@ -46,6 +46,7 @@ def serve(make: Callable[[], Any], settings: ServiceSettings, *, metrics_port: i
         "http": "httptools",
         "loop": "uvloop",
         "timeout_keep_alive": _KEEP_ALIVE_S,
+        "timeout_graceful_shutdown": settings.finish_s,
         "log_config": None,
         "access_log": False,
         "server_header": False,
