@@ -189,6 +189,7 @@ class Consumer:
             behind = sum(part.records for part in lag.values())
             metrics.LAG_RECORDS.labels(self._name).set(behind)
             metrics.LAG_SECONDS.labels(self._name).set(max((part.seconds for part in lag.values()), default=0.0))
+            metrics.LAG_MEASURED.labels(self._name).set_to_current_time()
             self._progress_s = max(self._progress_s, self.intake.attempted_s)
             if behind == 0:
                 self._progress_s = _now_s()

@@ -2,12 +2,15 @@
 
 import os
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that tells prometheus_client, before its import, to count in files of this folder."""
+
+# A second series for each counter and histogram, which Prometheus doesn't ask for.
+disable_created_metrics()
 
 
 def registry() -> CollectorRegistry:

@@ -6,11 +6,13 @@ takes the lane after its lease has lapsed settles it by policy. One sender at a 
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
+
+from prometheus_client import Counter as Metric
 
 from crm_communication_dispatch.governance import commands as governance
 from crm_communication_dispatch.governance import store as policies
@@ -39,6 +41,7 @@ from crm_shared.tenancy import Viewer
 
 _log = logger("sender")
 _CLAIM = 500
+SENT = Metric("crm_messages_settled", "Messages that were tried, by what became of them.", ["channel", "outcome"])
 _ROOM_PAUSE_S = 0.2
 
 
@@ -222,6 +225,8 @@ class Lane:
             tell(tx, message, outcome.status, reason=outcome.reason, at=now, subject=composed.ready.subject)
             if outcome.status is Status.BOUNCED and answer.fault is Fault.ADDRESS:
                 await governance.suppress(tx, Viewer.system(tx.tenant), _dead(composed), now=now)
+        for status, count in Counter(outcome.status for outcome in settled.values()).items():
+            SENT.labels(self.channel, status.value).inc(count)
         await waves.add_attempts(tx, self._answers, now=now)
         await waves.settle(tx, settled, now=now)
 
@@ -232,6 +237,7 @@ class Lane:
         await waves.settle(
             tx, {one.judged.message.id: Settled(Status.FAILED, one.reason, None) for one in failed}, now=now
         )
+        SENT.labels(self.channel, Status.FAILED.value).inc(len(failed))
         for one in failed:
             tell(tx, one.judged.message, Status.FAILED, reason=one.reason, at=now)
 
