@@ -11,9 +11,7 @@ STALE = Counter("crm_events_stale", "Alarm: unseen events at or below a sequence
 PARKED = Counter("crm_keys_parked", "Keys parked, by reason", ["service", "reason"])
 LAG_RECORDS = Gauge("crm_consumer_lag_records", "Records behind the log's end", ["service"])
 LAG_SECONDS = Gauge("crm_consumer_lag_seconds", "Age of the oldest event not yet applied", ["service"])
-LAG_MEASURED = Gauge(
-    "crm_consumer_lag_measured_timestamp_seconds", "When the lag was last measured", ["service"]
-)
+LAG_MEASURED = Gauge("crm_consumer_lag_measured_timestamp_seconds", "When the lag was last measured", ["service"])
 PUBLISHED = Counter("crm_events_published", "Events handed to the bus and acknowledged", ["service"])
 UNSENDABLE = Counter("crm_outbox_parked", "Alarm: outbox rows that could not be published", ["service"])
 PUBLISH_SECONDS = Histogram(
