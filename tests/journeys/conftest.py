@@ -16,7 +16,11 @@ from typing import Any
 import psutil
 import pytest
 
+from crm_shared.testing.broker import free_port
 from crm_suite.allinone.home import Home
+from crm_suite.allinone.listening import free_port_after
+
+from .collector import Collector, collecting
 
 UP_WITHIN_S = 90
 DOWN_WITHIN_S = 30
@@ -29,6 +33,8 @@ class RunningSuite:
     home: Home
     process: subprocess.Popen[bytes]
     printed: Path
+    metrics_port: int = 0
+    """Of the first process; the workers' is the next."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -74,6 +80,13 @@ def wait_until_up(folder: Path, process: subprocess.Popen[bytes]) -> RunningSuit
     raise AssertionError(f"not up within {UP_WITHIN_S} s:\n{suite.text()}")
 
 
+def two_free_ports() -> int:
+    """The first of two neighbours."""
+    while free_port_after(port := free_port()) != port + 1:
+        pass
+    return port
+
+
 @contextmanager
 def _short_lived() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="crm-journey-"))
@@ -89,8 +102,21 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def suite() -> Iterator[RunningSuite]:
+def collector() -> Iterator[Collector]:
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def suite(collector: Collector) -> Iterator[RunningSuite]:
+    port = two_free_ports()
+    watched = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_BSP_SCHEDULE_DELAY": "100",
+        "METRICS_PORT": str(port),
+    }
     with _short_lived() as made:
-        running = wait_until_up(made, start_suite(made))
+        running = wait_until_up(made, start_suite(made, **watched))
+        running.metrics_port = port
         yield running
         running.stop()
