@@ -1,7 +1,6 @@
 """`python -m tests.bench NAME`, called by `crm bench`: runs one benchmark and shows its sheet; 1 = a bar is missed."""
 
 import argparse
-import asyncio
 import importlib
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import uvloop
 from rich.console import Console
 
 from crm_suite.steps import Steps
@@ -43,7 +43,7 @@ def measure(bench: str, *, short: bool) -> Sheet:
     folder.chmod(0o755)  # PostgreSQL runs as a user of its own when we are root
     try:
         run = Run(Steps(Console(stderr=True)), folder, short)
-        figures: list[Figure] = asyncio.run(module.measure(run))
+        figures: list[Figure] = uvloop.run(module.measure(run))  # as every process of the suite runs
         return Sheet(bench, machine, [replace(figure, bar=None) for figure in figures] if short else figures)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

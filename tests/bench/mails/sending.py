@@ -15,6 +15,7 @@ from crm_communication_dispatch.messages.sender import Lane
 from crm_communication_dispatch.settings import MailSettings
 from crm_shared.clock import SystemClock
 from crm_shared.db.pool import Database
+from crm_shared.runtime.freezing import freeze_start_up
 
 WAVE = 100
 
@@ -59,6 +60,7 @@ async def send_all(database: Database, server: Server, port: int, tenant: UUID) 
     out = outbound(settings)
     try:
         lane = Lane(database, SystemClock(), out, tenant)
+        freeze_start_up()  # as every process of the suite does after its start
         begun, service, backends = time.perf_counter(), time.process_time(), server.cpu_s()
         mails = await lane.run()
         return Sent(mails, time.perf_counter() - begun, time.process_time() - service, server.cpu_s() - backends)

@@ -9,6 +9,7 @@ from asyncpg.pgproto.pgproto import UUID  # the ids that the database driver giv
 from crm_contact_center.routing.domain.index import RoutingIndex
 from crm_contact_center.routing.domain.matching import Agent, Contact
 from crm_contact_center.routing.domain.requirements import RoutingStrategy, plan
+from crm_shared.runtime.freezing import freeze_start_up
 
 VOICE = 100
 _SKILLS = [f"skill-{n}" for n in range(40)]
@@ -34,8 +35,7 @@ def decisions_per_s(*, agents: int, waiting: int, decisions: int) -> float:
     for n in range(waiting):
         index.put_contact(Contact(_id(10**6 + n), chance.choice(classes), n / 1e3, n / 1e3), 0)
     index.match(0, 1)
-    gc.collect()
-    gc.freeze()  # as every process of the suite does after its start
+    freeze_start_up()  # as every process of the suite does after its start
     try:
         for person in people[: agents // 2]:  # every profile has been seen before, as on any day but the first
             index.put_agent(person)
