@@ -124,9 +124,11 @@ class TestParked:
     def test_what_can_not_be_done_is_said_with_what_to_do(self, suite: RunningSuite, place: Path) -> None:
         gone = ("events", "parked", "inspect", SALES, f"customer:{new_id()}")
         assert "`crm events parked list`" in crm(suite.home, *gone, code=1)
-        assert "--key" in crm(suite.home, *gone, "--key", "crm_live_nobody", code=1)
-        assert "crm up" in crm(Home(place / "empty"), "events", "parked", "list", code=1)
-        assert "crm doctor" in crm(suite.home, "events", "parked", "list", "--url", "http://127.0.0.1:9", code=1)
+        assert "--key" in crm(suite.home, *gone, "--key", "crm_live_nobody", code=4)
+        assert "crm up" in crm(Home(place / "empty"), "events", "parked", "list", code=3)
+        nowhere = ("--url", "http://127.0.0.1:9")
+        assert "crm doctor" in crm(suite.home, "events", "parked", "list", *nowhere, "--key", "any", code=3)
+        assert "--key" in crm(suite.home, "events", "parked", "list", *nowhere, code=4)  # ours is not for others
 
 
 async def checksums(home: Home) -> dict[str, tuple[int, str]]:

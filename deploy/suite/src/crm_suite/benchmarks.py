@@ -5,10 +5,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from crm_suite.complaints import Complaint
+
 _ROOT = Path(__file__).resolve().parents[4]
 
 
-class NoCheckout(Exception):
+class NoCheckout(Complaint):
     """This installation came without the tests."""
 
 

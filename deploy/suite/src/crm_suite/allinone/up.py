@@ -20,6 +20,7 @@ from crm_suite.allinone.home import AlreadyRunning, Home
 from crm_suite.allinone.listening import PortTaken, listen, listen_somewhere, port_of
 from crm_suite.allinone.running import Doors, suite_running, until_asked_to_stop
 from crm_suite.allinone.welcome import Addresses, welcome
+from crm_suite.complaints import Complaint
 from crm_suite.steps import Steps
 from crm_suite.tenancy import Access, ensure_operator, ensure_tenant
 
@@ -30,7 +31,7 @@ TENANT = "corkscrew"
 TENANT_NAME = "Corkscrew Records"
 
 
-class CannotStart(Exception):
+class CannotStart(Complaint):
     """The suite can't start here and now; the text says why and what to do."""
 
 

@@ -7,11 +7,12 @@ from rich.console import Console
 from crm_suite.allinone.databases import Server, make_databases, migrate
 from crm_suite.allinone.home import AlreadyRunning, Home
 from crm_suite.allinone.running import postgres_running
+from crm_suite.complaints import Complaint
 from crm_suite.steps import Steps
 from crm_suite.topology import load_suite
 
 
-class CannotMigrate(Exception):
+class CannotMigrate(Complaint):
     """The databases are in use; the text says by whom."""
 
 

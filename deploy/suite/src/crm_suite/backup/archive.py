@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from crm_suite.complaints import Complaint
+
 KIND = "corkscrew backup"
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -21,11 +23,11 @@ SECRETS = ("keys", "access")
 """What the home remembers beside the databases: without it links, cursors and keys that are out would be void."""
 
 
-class CannotBackUp(Exception):
+class CannotBackUp(Complaint):
     """No backup was made; the text says why and what to do."""
 
 
-class CannotRestore(Exception):
+class CannotRestore(Complaint):
     """Nothing was restored and nothing changed; the text says why and what to do."""
 
 

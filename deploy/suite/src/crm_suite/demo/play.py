@@ -16,6 +16,7 @@ from rich.console import Console
 from crm_shared.clock import SystemClock
 from crm_suite.allinone.home import Home
 from crm_suite.allinone.listening import listen_somewhere, port_of
+from crm_suite.complaints import Complaint
 from crm_suite.demo.acts.campaigning import campaign
 from crm_suite.demo.acts.gathering import gather
 from crm_suite.demo.acts.knowing import know
@@ -37,7 +38,7 @@ _UP_WITHIN_S = 60
 _STOP_WITHIN_S = 30
 
 
-class CannotPlay(Exception):
+class CannotPlay(Complaint):
     """The demo can't be played; the text says why and what to do."""
 
 

@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crm_suite.events.parked import Parked
+
+from crm_suite.options import ApiKey, Json, Url
 
 app = typer.Typer(help="Look after events.", no_args_is_help=True)
 parked = typer.Typer(
@@ -19,9 +20,6 @@ app.add_typer(parked, name="parked")
 
 Service = Annotated[str, typer.Argument(help="The service where the key waits, such as sales-pipeline.")]
 Key = Annotated[str, typer.Argument(help="The key as `list` shows it.")]
-Url = Annotated[str, typer.Option(envvar="CRM_URL", help="A gateway; the suite that runs here when left out.")]
-ApiKey = Annotated[str, typer.Option("--key", envvar="CRM_KEY", help="An API key; the one kept here when left out.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")]
 
 
 @parked.command("list")
@@ -79,12 +77,9 @@ def skip(
 
 
 def _run(url: str, key: str, act: "Callable[[Parked], bool]") -> None:
-    from crm_suite.events.parked import CannotReach, opened  # noqa: PLC0415
+    from crm_suite.events.parked import Parked  # noqa: PLC0415
+    from crm_suite.gateway_client import connected  # noqa: PLC0415
 
-    try:
-        with opened(url, key) as desk:
-            done = act(desk)
-    except CannotReach as reason:
-        Console(stderr=True).print(str(reason), style="red", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
+    with connected(url, key) as gateway:
+        done = act(Parked(gateway))
     raise typer.Exit(0 if done else 1)

@@ -1,0 +1,1 @@
+"""Who gets in: tenants and API keys, from the command line."""
