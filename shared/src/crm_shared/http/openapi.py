@@ -6,8 +6,8 @@ from typing import Any, cast
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from crm_shared.http.call import ETAG_PATTERN, KEY_LENGTH, KEY_PATTERN
 from crm_shared.http.examples import Composer, Schema
+from crm_shared.http.parameters import parameters_of
 from crm_shared.http.problems import Problem
 from crm_shared.http.refusals import refusals_of, shared_responses
 from crm_shared.http.router import Router, StrictRoute
@@ -22,22 +22,9 @@ ABOUT = """Customer relationship management: customers, sales, communication, co
 - **Versions**: within `/v1` things are added, never taken away or given another meaning. What is deprecated says so in
   the `Deprecation` and `Sunset` headers.
 """
-LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+LICENSE = {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"}
 CONTACT: dict[str, str | Any] = {"name": "Whoever runs this installation"}
 SERVERS: list[dict[str, str | Any]] = [{"url": "/", "description": "Wherever this document was read."}]
-_IDEMPOTENCY_KEY = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "Names this request: a repeat with the same key and body gets the first answer again for 24 hours.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH, "pattern": f"^{KEY_PATTERN}$"},
-}
-_IF_MATCH = {
-    "name": "If-Match",
-    "in": "header",
-    "description": "The ETag of the state that was seen; 412 if it has changed since.",
-    "schema": {"type": "string", "pattern": f"^{ETAG_PATTERN}$", "examples": ['"1"', "*"]},
-}
 _ETAG = {"description": "The version, to be sent back in If-Match.", "schema": {"type": "string", "examples": ['"1"']}}
 _LOCATION = {"description": "Where it is from now on.", "schema": {"type": "string", "format": "uri-reference"}}
 _SUCCESSES = {
@@ -87,7 +74,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
     _name_money(document["paths"], schemas)
     _name_money(dict(schemas), schemas)
     components["schemas"] = dict(sorted(schemas.items()))
-    components["responses"] = shared_responses()
+    _forget_defaults(document["paths"], schemas)
+    components["responses"] = shared_responses(document["paths"])
     components["examples"] = _show(document)
     components["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "An API key or a session's token."}
@@ -109,6 +97,14 @@ def _close(node: Any) -> None:
             _close(child)
 
 
+def _forget_defaults(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """What a change leaves out stays as it is, whatever value its model fills in: a client must not send that."""
+    for item in paths.values():
+        for content in _json(item.get("patch", {}).get("requestBody", {})):
+            for field in schemas[_name_in(content)]["properties"].values():
+                field.pop("default", None)
+
+
 def _name_money(node: Any, schemas: dict[str, Any]) -> None:
     """Make money one schema, as models are: client generators make a type of every place where it is written out."""
     if not isinstance(node, dict | list):
@@ -126,13 +122,9 @@ def _name_money(node: Any, schemas: dict[str, Any]) -> None:
 
 def _complete(operation: dict[str, Any], route: StrictRoute) -> None:
     """Add what every route does without saying so: its headers, and every way in which it may refuse."""
-    parameters: list[Any] = operation.setdefault("parameters", [])
-    if route.takes_idempotency_key:
-        parameters.append(_IDEMPOTENCY_KEY)
-    if route.takes_if_match:
-        parameters.append({**_IF_MATCH, "required": route.requires_if_match})
-    if not parameters:
-        del operation["parameters"]
+    parameters = parameters_of(route, operation.pop("parameters", []))
+    if parameters:
+        operation["parameters"] = parameters
     told = {code: _told(code, answer) for code, answer in operation["responses"].items() if code < "4"}
     operation["responses"] = told | refusals_of(route)
 

@@ -67,9 +67,10 @@ _REFUSALS = {
 _ANYWHERE = (400, 401, 403, 404, 409, 410, 422, 429, 431, 500, 502, 503, 504)
 
 
-def shared_responses() -> dict[str, Any]:
-    """The responses by name, for a document's components."""
-    return {_name(status): _response(status, refusal) for status, refusal in _REFUSALS.items()}
+def shared_responses(paths: dict[str, Any]) -> dict[str, Any]:
+    """The responses that these paths refer to, by name."""
+    used = {status for item in paths.values() for operation in item.values() for status in operation["responses"]}
+    return {_name(status): _response(status, told) for status, told in _REFUSALS.items() if str(status) in used}
 
 
 def refusals_of(route: StrictRoute) -> dict[str, Any]:

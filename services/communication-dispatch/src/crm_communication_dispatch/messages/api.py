@@ -76,7 +76,7 @@ async def get_pressure(customer_id: CustomerId, call: Reading) -> Response:
 @test_router.post("/{template_id}/versions/{number}/test-send", status_code=201, response_model=MessageRead)
 async def test_send(
     template_id: TemplateId,
-    number: Annotated[int, Path(ge=1, le=1_000_000)],
+    number: Annotated[int, Path(ge=1, le=1_000_000, description="Which version of the template.")],
     body: TestSend,
     call: Annotated[Call, needs("templates:write")],
 ) -> Response:

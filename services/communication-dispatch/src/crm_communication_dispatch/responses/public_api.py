@@ -21,7 +21,7 @@ router = Router(
     about="Links in messages, for customers: click, read in the browser, unsubscribe.",
 )
 Anybody = Annotated[Call, public("a customer's mail program has no key; the address is signed and names its tenant")]
-Text = Annotated[str, Path(max_length=200)]
+Text = Annotated[str, Path(max_length=200, description="What the link in the message ends with.")]
 _HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",

@@ -21,7 +21,7 @@ from crm_communication_dispatch.templates.schemas import (
 from crm_shared.http import Call, Router, needs
 
 router = Router(prefix="/v1/templates", tag="templates", about="Wordings of messages in versions and languages.")
-Number = Annotated[int, Path(ge=1, le=1_000_000)]
+Number = Annotated[int, Path(ge=1, le=1_000_000, description="Which version of the template.")]
 Reading = Annotated[Call, needs("templates:read")]
 Writing = Annotated[Call, needs("templates:write")]
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import Query, Response
+from fastapi import Path, Query, Response
 
 from crm_contact_center.agents import commands, store
 from crm_contact_center.agents.schemas import (
@@ -95,6 +95,10 @@ async def list_skills(
 
 
 @skills.put("/{name}", status_code=204)
-async def describe(name: SkillName, body: SkillWrite, call: Annotated[Call, needs("routing:admin")]) -> Response:
+async def describe(
+    name: Annotated[SkillName, Path(description="The skill's name.")],
+    body: SkillWrite,
+    call: Annotated[Call, needs("routing:admin")],
+) -> Response:
     """Say what a skill is about."""
     return await call.write(commands.describe_skill, name, body.kind, body.description)

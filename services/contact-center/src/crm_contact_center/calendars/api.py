@@ -60,7 +60,7 @@ async def get(calendar_id: CalendarId, call: Annotated[Call, needs("interactions
 async def opening(
     calendar_id: CalendarId,
     call: Annotated[Call, needs("interactions:read")],
-    at: Annotated[Instant | None, Query()] = None,
+    at: Annotated[Instant | None, Query(description="The moment in question; now, if left out.")] = None,
 ) -> Response:
     """Whether it is open now (or at a moment), and when it opens next."""
     moment = at or call.now

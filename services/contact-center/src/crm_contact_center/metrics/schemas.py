@@ -16,10 +16,10 @@ class MetricsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    queue: QueueId | None = None
-    channel: InteractionChannel | None = None
-    since: Instant | None = Field(None, alias="from")
-    until: Instant | None = Field(None, alias="to")
+    queue: QueueId | None = Field(None, description="Only conversations of this queue.")
+    channel: InteractionChannel | None = Field(None, description="Only conversations on this channel.")
+    since: Instant | None = Field(None, alias="from", description="The beginning; midnight of today, if left out.")
+    until: Instant | None = Field(None, alias="to", description="The end; now, if left out.")
 
 
 class FiguresRead(Read):

@@ -35,7 +35,7 @@ router = Router(prefix="/v1/surveys", tag="surveys", about="Questions to custome
 Writer = Annotated[Call, needs("surveys:write")]
 Reader = Annotated[Call, needs("surveys:read")]
 Anybody = Annotated[Call, public("A customer answers with the token that was sent to them.")]
-Token = Annotated[str, Path(max_length=100)]
+Token = Annotated[str, Path(max_length=100, description="What the link to the customer ends with.")]
 
 
 @router.post("", status_code=201, response_model=SurveyRead)

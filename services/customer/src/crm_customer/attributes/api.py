@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Response
+from fastapi import Path, Response
 
 from crm_customer.attributes import commands, store
 from crm_customer.attributes.domain import Definition
@@ -24,6 +24,9 @@ async def _all(tx: Tx, viewer: Viewer) -> dict[str, Definition]:
     return await store.definitions(tx)
 
 
+Name = Annotated[Slug, Path(description="The attribute's name.")]
+
+
 @router.get("", response_model=AttributeList)
 async def list(call: Annotated[Call, needs("customers:read")]) -> Response:
     """All custom attributes that this tenant keeps about customers."""
@@ -31,12 +34,12 @@ async def list(call: Annotated[Call, needs("customers:read")]) -> Response:
 
 
 @router.put("/{name}", response_model=AttributeRead)
-async def define(name: Slug, body: AttributePut, call: Annotated[Call, needs("customers:admin")]) -> Response:
+async def define(name: Name, body: AttributePut, call: Annotated[Call, needs("customers:admin")]) -> Response:
     """Define an attribute, or change its label and choices. Its type never changes."""
     return await call.write(commands.define, body.to_domain(name), answer=AttributeRead.of)
 
 
 @router.delete("/{name}", status_code=204)
-async def forget(name: Slug, call: Annotated[Call, needs("customers:admin")]) -> Response:
+async def forget(name: Name, call: Annotated[Call, needs("customers:admin")]) -> Response:
     """Take an attribute out of the registry."""
     return await call.write(commands.forget, name)

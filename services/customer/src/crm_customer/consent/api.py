@@ -56,8 +56,8 @@ async def current(customer_id: CustomerId, call: Reading) -> Response:
 async def check(
     customer_id: CustomerId,
     call: Reading,
-    purpose: Slug,
-    channel: Slug,
+    purpose: Annotated[Slug, Query(description="What for.")],
+    channel: Annotated[Slug, Query(description="By which channel.")],
     at: Annotated[Instant | None, Query(description="The time in question; now, if left out.")] = None,
     known_at: Annotated[Instant | None, Query(description="By what was known when; now, if left out.")] = None,
 ) -> Response:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Path, Query, Response
 
 from crm_customer.fields import CustomerId, ExternalId, SourceName
 from crm_customer.parties import queries
@@ -39,6 +39,8 @@ router = Router(
     about="People and organisations: registered, found, changed, merged, erased.",
 )
 Reading = Annotated[Call, needs("customers:read")]
+Source = Annotated[SourceName, Path(description="The other system.")]
+IdThere = Annotated[ExternalId, Path(description="The customer's id there.")]
 Writing = Annotated[Call, needs("customers:write")]
 
 
@@ -77,7 +79,7 @@ async def list(call: Reading, filters: Annotated[CustomerFilter, Query()]) -> Re
 async def search(
     call: Reading,
     q: Annotated[str, Query(min_length=2, max_length=200, description="A name, e-mail, phone number, number or id.")],
-    limit: Annotated[int, Query(ge=1, le=50)] = 20,
+    limit: Annotated[int, Query(ge=1, le=50, description="How many at most.")] = 20,
 ) -> Response:
     """Customers by what people remember of them, best first; a slip of the finger is forgiven."""
     return await call.read(queries.search, q, limit=limit, answer=_found)
@@ -107,13 +109,13 @@ async def bulk(body: CustomerBulk, call: Writing) -> Response:
 
 
 @router.get("/by-external-id/{source}/{external_id}", response_model=CustomerRead)
-async def get_by_external_id(source: SourceName, external_id: ExternalId, call: Reading) -> Response:
+async def get_by_external_id(source: Source, external_id: IdThere, call: Reading) -> Response:
     """The customer that another system knows by this id."""
     return await call.read(queries.get_by_external, source, external_id, answer=shown)
 
 
 @router.put("/by-external-id/{source}/{external_id}", response_model=CustomerRead)
-async def put_by_external_id(source: SourceName, external_id: ExternalId, body: CustomerPut, call: Writing) -> Response:
+async def put_by_external_id(source: Source, external_id: IdThere, body: CustomerPut, call: Writing) -> Response:
     """Register or update the customer that another system knows by this id."""
     return await call.write(records.upsert, body.keyed(source, external_id), answer=_upserted)
 

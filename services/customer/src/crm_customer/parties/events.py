@@ -1,13 +1,13 @@
 """What this slice says about customers."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from crm_customer.parties.domain import ContactChannel, Customer, Profile
 from crm_shared.events import EventPayload
-from crm_shared.fields import Instant
+from crm_shared.fields import Instant, extensible
 
 _EXAMPLE: dict[str, Any] = {
     "kind": "person",
@@ -31,7 +31,7 @@ class ContactPointFact(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    channel: ContactChannel
+    channel: Annotated[ContactChannel, extensible(ContactChannel)]
     value: str
     preferred: bool
     verified: bool

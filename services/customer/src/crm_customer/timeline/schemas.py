@@ -48,8 +48,8 @@ class TimelineFilter(PageQuery):
     """Which lines to show, the latest first."""
 
     kind: str | None = Field(None, max_length=64, description="Such as `order.placed`, or `order` for all of orders.")
-    touchpoint: str | None = Field(None, max_length=64)
-    since: Instant | None = None
+    touchpoint: str | None = Field(None, max_length=64, description="Only what happened at this touchpoint.")
+    since: Instant | None = Field(None, description="Only what happened then or later.")
     until: Instant | None = Field(None, description="Not included itself.")
 
     def to_shown(self) -> Shown:

@@ -29,7 +29,7 @@ class _Options(BaseModel):
 
     source: SourceName = Field(description="The system the file comes from; its ids are unique within it.")
     dry_run: bool = Field(False, description="Find all errors and count all outcomes, and change nothing.")
-    delimiter: str = Field(",", pattern=r"^[,;|\t]$")
+    delimiter: str = Field(",", pattern=r"^[,;|\t]$", description="What stands between the columns of a CSV file.")
     mapping: Mapping = None
 
     @field_validator("mapping")

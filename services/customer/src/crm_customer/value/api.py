@@ -40,7 +40,9 @@ async def ratings(call: Reading, filters: Annotated[PageQuery, Query()]) -> Resp
 
 @router.get("/cross-table", response_model=CrossTable)
 async def cross_table(
-    call: Reading, rows: Dimension = Dimension.RECENCY, columns: Dimension = Dimension.FREQUENCY
+    call: Reading,
+    rows: Annotated[Dimension, Query(description="The score of a row.")] = Dimension.RECENCY,
+    columns: Annotated[Dimension, Query(description="The score of a column.")] = Dimension.FREQUENCY,
 ) -> Response:
     """Two scores against each other. Recency and frequency say when customers come back."""
     return await call.read(queries.cross_table, rows, columns, answer=partial(CrossTable.of, rows, columns))

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from crm_sales_pipeline.deals import store
 from crm_sales_pipeline.deals.commands.conversion import convert_lead
@@ -45,10 +45,10 @@ class ForecastQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    pipeline_id: PipelineId | None = None
-    owner_id: UserId | None = None
-    closing_from: Day | None = None
-    closing_to: Day | None = None
+    pipeline_id: PipelineId | None = Field(None, description="Only deals of this pipeline.")
+    owner_id: UserId | None = Field(None, description="Only deals of this seller.")
+    closing_from: Day | None = Field(None, description="Expected to close on this day or later.")
+    closing_to: Day | None = Field(None, description="Expected to close on this day or earlier.")
 
 
 @router.post("", status_code=201, response_model=DealRead)

@@ -1,11 +1,11 @@
 """What deals publish."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from crm_sales_pipeline.identifiers import CampaignId, CustomerId, LeadId, UserId
 from crm_sales_pipeline.pipelines.domain import Canonical
 from crm_shared.events import EventPayload
-from crm_shared.fields import MoneyField
+from crm_shared.fields import MoneyField, extensible
 
 _CUSTOMER = "cus_064gkndciprknf6emc10j6k0as"
 _USER = "usr_064gkndciprknf6emc10j6k0as"
@@ -57,7 +57,7 @@ class DealStageChanged(_DealEvent):
     customer_id: CustomerId
     from_stage: str
     to_stage: str
-    canonical: Canonical
+    canonical: Annotated[Canonical, extensible(Canonical)]
     owner: UserId | None
 
 

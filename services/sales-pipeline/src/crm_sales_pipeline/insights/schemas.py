@@ -134,9 +134,9 @@ class FunnelQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    campaign_id: CampaignId | None = None
-    begun_from: Moment | None = None
-    begun_to: Moment | None = None
+    campaign_id: CampaignId | None = Field(None, description="Only what this campaign brought.")
+    begun_from: Moment | None = Field(None, description="Records that began then or later.")
+    begun_to: Moment | None = Field(None, description="Records that began before.")
 
     def to_filter(self) -> FunnelFilter:
         """What the store takes."""

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Path, Query, Response
 
 from crm_sales_pipeline.assignment.schemas import Explanations
 from crm_sales_pipeline.assignment.store import of_record
@@ -75,7 +75,11 @@ async def window_policies(call: Reads) -> Response:
 
 
 @router.put("/window-policies/{window}", response_model=WindowPolicyRead)
-async def set_window_policy(window: BuyingWindow, body: WindowPolicyFields, call: Administers) -> Response:
+async def set_window_policy(
+    window: Annotated[BuyingWindow, Path(description="Within what time leads want to buy.")],
+    body: WindowPolicyFields,
+    call: Administers,
+) -> Response:
     """Treat leads of a window differently from now on."""
     return await call.write(follow_up.set_policy, body.to_domain(window), answer=WindowPolicyRead.of)
 

@@ -1,11 +1,11 @@
 """What leads publish."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from crm_sales_pipeline.identifiers import CampaignId, CustomerId, DealId, ResponseId, UserId
 from crm_sales_pipeline.leads.domain.windows import BuyingWindow
 from crm_shared.events import EventPayload
-from crm_shared.fields import Instant
+from crm_shared.fields import Instant, extensible
 
 _CUSTOMER = "cus_064gkndciprknf6emc10j6k0as"
 _USER = "usr_064gkndciprknf6emc10j6k0as"
@@ -36,7 +36,7 @@ class LeadCaptured(_LeadEvent):
     source: str
     campaign_id: CampaignId | None
     response_id: ResponseId | None
-    buying_window: BuyingWindow
+    buying_window: Annotated[BuyingWindow, extensible(BuyingWindow)]
     approach: str
     interest: str | None
     captured_at: Instant
