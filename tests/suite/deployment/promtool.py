@@ -1,7 +1,7 @@
 """Prometheus' own checker, and what dashboards and alarms ask of it.
 
-It is in no package registry of Python or Node. Debian has a package, which is downloaded and unpacked, not installed: so
-no privileges are needed. Elsewhere `promtool` on the path is taken.
+It is in no package registry of Python or Node. Debian has a package, which is downloaded and unpacked, not installed:
+so no privileges are needed. Elsewhere `promtool` on the path is taken.
 """
 
 import json
