@@ -74,6 +74,9 @@ class ServiceSettings(BaseSettings):
     cursor_secret: Annotated[str, Secret(of=(API,))] = Field(
         default="", description="Signs page cursors; equal in all processes of a service."
     )
+    announce_commits: bool = Field(
+        default=True, description="Whether an api's commits wake the workers of other processes (NOTIFY)."
+    )
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = Field(default=1, ge=1, description="Processes that serve this port together; an api's only.")

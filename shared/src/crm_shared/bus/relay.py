@@ -12,13 +12,14 @@ silent for long: a live one speaks every few seconds, even while it waits for th
 import asyncio
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 import asyncpg
 
 from crm_shared.bus import metrics
+from crm_shared.bus.announcing import CHANNEL
 from crm_shared.bus.port import Bus, BusUnavailable, Record, RecordRefused, TopicMissing
 from crm_shared.bus.spans import Place, sending
 from crm_shared.bus.wake import Doorbell
@@ -33,7 +34,7 @@ _log = logger("bus.relay")
 BATCH = 500
 _LOCKS = 7_260_116
 _PRESENCE = 1_000
-# Where requests are answered by another process nobody rings: while there is work, look often.
+# Another process' announcement may be lost, or not be made at all: while there is work, look often.
 _POLL_S = 0.025
 _IDLE_POLL_S = 1.0
 _BUSY_FOR_S = 5.0
@@ -79,7 +80,9 @@ AND a.state = 'idle' AND a.state_change < clock_timestamp() - make_interval(secs
 class Relay:
     """One worker's share of publishing a service's events."""
 
-    def __init__(self, database: Database, bus: Bus, *, direct_url: str, source: str) -> None:
+    def __init__(
+        self, database: Database, bus: Bus, *, direct_url: str, source: str, heard: Callable[[], None] | None = None
+    ) -> None:
         self._role = database.roles.worker
         self._bus = bus
         self._url = direct_url
@@ -87,6 +90,7 @@ class Relay:
         self._place = Place(source, bus.system)
         self._clock = SystemClock()
         self._doorbell = Doorbell()
+        self._heard = heard or self.wake
         self._held: list[int] = []
         self._stopping = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
@@ -97,8 +101,11 @@ class Relay:
         return frozenset(self._held)
 
     def wake(self) -> None:
-        """Something was committed in this process."""
+        """Something was committed."""
         self._doorbell.ring()
+
+    def _hear(self, *_: object) -> None:
+        self._heard()
 
     async def run(self) -> None:
         """Publish until `stop`; a lost database or bus is waited for."""
@@ -130,6 +137,7 @@ class Relay:
         connection = await self._connect()
         try:
             await connection.execute("SELECT pg_advisory_lock_shared($1, $2)", _LOCKS, _PRESENCE)
+            await connection.add_listener(CHANNEL, self._hear)
             await self._work(connection)
             await connection.close(timeout=5)
         finally:

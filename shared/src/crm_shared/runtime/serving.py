@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from crm_shared.bus.announcing import announcing
 from crm_shared.clock import Clock, SystemClock
 from crm_shared.db.outbox import flush_outbox
 from crm_shared.db.pool import Database
@@ -55,7 +56,7 @@ async def opened(
         ),
     )
     try:
-        async with VITALS.beating():
+        async with VITALS.beating(), announcing(database, settings.database_url, wanted=settings.announce_commits):
             yield database
     finally:
         await database.close()

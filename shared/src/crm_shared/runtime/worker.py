@@ -56,7 +56,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self.checks: Mapping[str, Check] = {}
         """What has to be well before this worker is ready."""
-        self.relay = Relay(database, bus, direct_url=direct_url, source=service.name)
+        self.relay = Relay(database, bus, direct_url=direct_url, source=service.name, heard=self.wake)
         self.consumer = Consumer(
             database,
             bus,
@@ -85,7 +85,7 @@ class Worker:
         return bool(self._service.topics_consumed)
 
     def wake(self) -> None:
-        """Something was committed in this process; look for work now."""
+        """Something was committed, here or in another process; look for work now."""
         self.relay.wake()
         for context in self._contexts:
             context.woken.set()

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from crm_shared.bus.announcing import announcing
 from crm_shared.bus.opening import open_bus
 from crm_shared.bus.port import Bus
 from crm_shared.clock import Clock, SystemClock
@@ -33,7 +34,11 @@ async def working(
     try:
         await line.ensure_topics(topics)
         worker.start()
-        async with VITALS.beating():
+        # What a reaction commits may be another worker's to publish.
+        async with (
+            VITALS.beating(),
+            announcing(database, settings.worker_database_url, wanted=settings.announce_commits),
+        ):
             yield worker
     finally:
         await worker.stop()

@@ -50,6 +50,7 @@ class Server:
             "bus_url": self.bus_url(),
             "internal_jwks": TokenSigner.from_jwk(keys.signing_key).public_jwks(),
             "cursor_secret": keys.cursor_secret,
+            "announce_commits": False,  # the second process is told through its own pipe
         }
 
 
