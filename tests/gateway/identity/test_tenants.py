@@ -1,4 +1,4 @@
-"""Companies moving in, kept out and let in again, by whoever runs the installation; and how the first of those gets in."""
+"""Companies that move in, are kept out, let in again and leave; and how the first operator gets in at all."""
 
 import os
 import subprocess
