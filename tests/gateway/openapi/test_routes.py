@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from crm_gateway.openapi.domain.routes import Route, RouteTable, ScopeMissing, routes_of
+from crm_shared.errors import NotFound
 
 
 def route(method: str, template: str, scope: str | None = "a:read") -> Route:
@@ -65,13 +66,19 @@ def test_an_operations_id_names_its_owner(prefix: str, owner: str | None):
 
 @pytest.mark.parametrize(
     ("name", "owner"),
-    [("customer", "customer"), ("gateway", "gateway"), ("contact-center", "contact-center"), ("x", None)],
+    [("customer", "customer"), ("gateway", "gateway"), ("contact-center", "contact-center")],
 )
-def test_an_event_that_waits_is_found_in_the_service_that_the_path_names(name: str, owner: str | None):
+def test_an_event_that_waits_is_found_in_the_service_that_the_path_names(name: str, owner: str):
     for template in ("/v1/parked-events/{service}", "/v1/parked-events/{service}/{key}/skip"):
         path = template.replace("{service}", name).replace("{key}", "deal:1")
         route = Route("POST", template, "parked_events_x", "customer", "parked-events:admin")
         assert route.owner(path) == owner
+
+
+def test_who_names_no_service_is_told_which_there_are():
+    route = Route("GET", "/v1/parked-events/{service}", "parked_events_list", "customer", "parked-events:admin")
+    with pytest.raises(NotFound, match="communication-dispatch, contact-center, customer, gateway, sales-pipeline"):
+        route.owner("/v1/parked-events/sales")
 
 
 def merged(**operation: Any) -> dict[str, Any]:

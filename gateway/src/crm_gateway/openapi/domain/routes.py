@@ -15,6 +15,7 @@ from crm_gateway.openapi.domain.merging import (
     PARKED_EVENTS_PATH,
     Document,
 )
+from crm_shared.errors import NotFound
 
 SCOPE_EXTENSION = "x-required-scope"
 PUBLIC_EXTENSION = "x-public"
@@ -31,12 +32,19 @@ class Route:
     scope: str | None
 
     def owner(self, path: str) -> str | None:
-        """The upstream for this very path: usually fixed; for routes that every service has, named in the path."""
+        """The upstream for this very path: usually fixed; for routes that every service has, named in the path.
+
+        Raises:
+            NotFound: the path names a service that there isn't; those that there are are said.
+        """
         if self.template.startswith(OPERATIONS_PATH):
             return OPERATION_OWNERS.get(path[len(OPERATIONS_PATH) :].partition("_")[0])
         if self.template.startswith(PARKED_EVENTS_PATH):
             name = path[len(PARKED_EVENTS_PATH) :].partition("/")[0]
-            return name if name in OPERATION_OWNERS.values() else None
+            if name not in OPERATION_OWNERS.values():
+                known = ", ".join(sorted(OPERATION_OWNERS.values()))
+                raise NotFound(f"There is no such service; there are: {known}.", code="service_not_found")
+            return name
         return self.upstream
 
 
