@@ -22,6 +22,7 @@ from crm_gateway.proxy.access_log import AccessLog, Gathered, Writer
 from crm_gateway.proxy.asgi_upstream import AsgiUpstream, Receive, Send
 from crm_gateway.proxy.door import Door, DoorParts
 from crm_gateway.proxy.endless import EndlessAnswers
+from crm_gateway.proxy.errand import Errand, current
 from crm_gateway.proxy.lane import Lane
 from crm_gateway.proxy.upstream import Upstream
 from crm_gateway.settings import GatewaySettings
@@ -67,7 +68,9 @@ class Gateway:
             await self._lifespan(receive, send)
             return
         assert self._door is not None, "used outside its lifespan"
-        await self._door(scope, receive, send)
+        run = self._door(scope, receive, send)
+        # A server that knows of errands has begun one; within any other's task, it is that task.
+        await (run if current() is not None else Errand(run).here())
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:

@@ -7,7 +7,7 @@ from tests.gateway.waiting import until
 
 from crm_gateway.identity.domain.roles import Role
 from crm_gateway.limits.domain import Priority
-from crm_gateway.proxy import body
+from crm_gateway.proxy import forwarding
 
 
 async def test_headers_over_32_kib_or_over_100_are_431(house):
@@ -83,7 +83,7 @@ async def test_a_loop_that_stays_late_sheds_uploads_but_not_reads(open_house):
 
 
 async def test_a_body_that_never_comes_is_408(house, monkeypatch):
-    monkeypatch.setattr(body, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(forwarding, "PATIENCE_S", 0.2)
     began = time.monotonic()
     got = await house.raw(
         b"POST /v1/things HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n" + house.bearer + b"\r\nabc", within_s=4

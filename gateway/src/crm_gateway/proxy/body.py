@@ -34,33 +34,26 @@ class RequestBody:
         """Whether the client is being waited for."""
         self.fault: Exception | None = None
         self.fate = Fate()
-        self.read = asyncio.Event()
-        if not head.has_body:
-            self.read.set()
-
-    @property
-    def complete(self) -> bool:
+        self.complete = not head.has_body
         """Whether nothing of it is left to read."""
-        return self.read.is_set()
 
     async def whole(self) -> bytes | None:
         """All of it."""
         if self.complete:
             return None
-        async with self._patience():
-            first = await self._next()
-            if self.complete:
-                return first
-            parts = [first]
-            while not self.complete:
-                parts.append(await self._next())
+        first = await self._next()
+        if self.complete:
+            return first
+        parts = [first]
+        while not self.complete:
+            parts.append(await self._next())
         return b"".join(parts)
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Piece by piece, as fast as the reader asks."""
         while not self.complete:
             try:
-                async with self._patience():
+                async with _Patience(PATIENCE_S):
                     chunk = await self._next()
             except (ClientGone, Refusal) as error:
                 self.fate.sender_failed = True
@@ -74,9 +67,6 @@ class RequestBody:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
-    def _patience(self) -> "_Patience":
-        return _Patience(PATIENCE_S)
-
     async def _next(self) -> bytes:
         self.awaited = True
         message: Message = await self._receive()
@@ -88,7 +78,7 @@ class RequestBody:
         if self._taken > self._limit:
             raise too_large(self._limit)
         if not message.get("more_body", False):
-            self.read.set()
+            self.complete = True
         return chunk
 
 

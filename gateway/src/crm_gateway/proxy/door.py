@@ -16,8 +16,10 @@ from crm_gateway.proxy.body import ClientGone, RequestBody
 from crm_gateway.proxy.domain.headers import HeaderFault, Headers, HeadTooLarge, Inbound, read_head
 from crm_gateway.proxy.domain.rules import Rule, Share, rule_for
 from crm_gateway.proxy.endless import EndlessAnswers
+from crm_gateway.proxy.errand import as_task
 from crm_gateway.proxy.exchange import Exchange
-from crm_gateway.proxy.forwarding import AnswerBroken, Onward, forward
+from crm_gateway.proxy.forwarding import AnswerBroken, Minding, Onward, forward
+from crm_gateway.proxy.guard import Watch
 from crm_gateway.proxy.lane import Lane
 from crm_gateway.proxy.refusals import Refusal, retry_later
 from crm_gateway.proxy.traces import PROBES, answering, tell
@@ -81,6 +83,7 @@ class Door:
 
     def __init__(self, parts: DoorParts) -> None:
         self._parts = parts
+        self._minding = Minding(Watch(), parts.endless)
         self._rules = {id(route): rule_for(route) for route in parts.routes.routes}
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -137,6 +140,7 @@ class Door:
         page = self._parts.pages.find(exchange.method, exchange.path)
         if page is not None:
             exchange.template = exchange.path
+            await as_task()
             await exchange.answer(*await page)
             return
         route = self._route(exchange)
@@ -144,7 +148,7 @@ class Door:
         passage = _Passage(route, self._rules[id(route)], self._lane(exchange, route), principal)
         self._limit(exchange, passage)
         body = RequestBody(exchange.receive, head, limit=passage.rule.body_limit)
-        await forward(exchange, body, self._onward(exchange, head, passage), passage.lane, self._parts.endless)
+        await forward(exchange, body, self._onward(exchange, head, passage), passage.lane, self._minding)
 
     def _route(self, exchange: Exchange) -> Route:
         found = self._parts.routes.find(exchange.method, exchange.path)

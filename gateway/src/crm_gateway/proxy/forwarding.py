@@ -1,17 +1,16 @@
 """Passing one request to one upstream and its answer back: streamed, bounded in time, repeated at most once."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from crm_gateway.proxy.body import PATIENCE_S, ClientGone, RequestBody, too_slow
+from crm_gateway.proxy.body import PATIENCE_S, RequestBody, too_slow
 from crm_gateway.proxy.domain.headers import Headers, returned
 from crm_gateway.proxy.domain.retries import may_repeat
 from crm_gateway.proxy.endless import EndlessAnswers, is_endless
 from crm_gateway.proxy.exchange import Exchange
-from crm_gateway.proxy.guard import Guard
+from crm_gateway.proxy.guard import Guard, TimeUp, Watch
 from crm_gateway.proxy.lane import FAILING, Lane, LaneClosed
 from crm_gateway.proxy.refusals import Refusal, retry_later
 from crm_gateway.proxy.upstream import Dropped, TimedOut, UpstreamFault, UpstreamRequest, UpstreamResponse
@@ -42,7 +41,14 @@ class NotTaken(AnswerBroken):
     code = "client_too_slow"
 
 
-async def forward(exchange: Exchange, body: RequestBody, onward: Onward, lane: Lane, endless: EndlessAnswers) -> None:
+class Minding(NamedTuple):
+    """What looks after requests while they are under way."""
+
+    watch: Watch
+    endless: EndlessAnswers
+
+
+async def forward(exchange: Exchange, body: RequestBody, onward: Onward, lane: Lane, minding: Minding) -> None:
     """Sends the request, at most twice, and streams the answer to the client.
 
     Raises:
@@ -51,25 +57,18 @@ async def forward(exchange: Exchange, body: RequestBody, onward: Onward, lane: L
         ClientGone: the client left; the upstream's work has been stopped.
     """
     exchange.upstream = lane.name
-    whole = await body.whole() if body.is_small else None
-    guard = Guard(body, onward.timeout_s)
+    guard = Guard(minding.watch, body)
     try:
-        await _Passage(exchange, body, onward, lane, guard, whole, endless).run()
-    except asyncio.CancelledError:
-        if guard.client_left:
-            guard.forgive()
-            raise ClientGone from None
-        if guard.client_slow:
-            guard.forgive()
-            if exchange.status:
-                raise NotTaken("the client took too long") from None
-            raise too_slow() from None
-        if guard.timed_out:
-            guard.forgive()
-            if exchange.status:
-                raise AnswerBroken(f"{lane.name} stalled") from None
-            raise Refusal(504, "upstream_timeout", f"{lane.name} gave no answer in time.") from None
-        raise
+        guard.allow(PATIENCE_S, of_client=True)
+        whole = await body.whole() if body.is_small else None
+        guard.allow(onward.timeout_s, of_client=None)
+        await _Passage(exchange, body, onward, lane, guard, whole, minding.endless).run()
+    except TimeUp as late:
+        if late.of_client:
+            raise NotTaken("the client took too long") if exchange.status else too_slow() from None
+        if exchange.status:
+            raise AnswerBroken(f"{lane.name} stalled") from None
+        raise Refusal(504, "upstream_timeout", f"{lane.name} gave no answer in time.") from None
     finally:
         guard.stop()
 

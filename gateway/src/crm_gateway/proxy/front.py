@@ -5,10 +5,14 @@ gateway doesn't rely on there being one.
 """
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from crm_gateway.proxy.domain.headers import MOST_HEADER_BYTES
+from crm_gateway.proxy.errand import Errand
 from crm_gateway.proxy.exchange import new_request_id
 from crm_gateway.proxy.refusals import CONTENT_TYPE, Refusal
 from crm_shared.runtime.http_protocol import Protocol
@@ -33,6 +37,8 @@ class Front(Protocol):
         self._head_since: float | None = self.loop.time()
         self._head_bytes = 0
         self._refused = False
+        self._parsing = False
+        self._due: Coroutine[Any, Any, None] | None = None
         self._unsent = 0
         self._unsent_since = 0.0
         # One timer for the connection's life: setting one for each request would cost more than it finds.
@@ -49,7 +55,12 @@ class Front(Protocol):
             return
         if self._head_since is not None:
             self._head_bytes += len(data)
+        self._parsing = True
         super().data_received(data)
+        self._parsing = False
+        due, self._due = self._due, None
+        if due is not None:
+            self._begin(due)
         if self._head_since is not None and self._head_bytes > _MOST_HEAD_BYTES:
             self._refuse(Refusal(431, "headers_too_large", "At most 100 headers and 32 KiB of them are taken."))
 
@@ -66,6 +77,18 @@ class Front(Protocol):
             raise ValueError("a target elsewhere")  # the parser then stops, and the request is refused
         super().on_headers_complete()
         self.headers = []  # what still comes are trailers, which must not join the headers (RFC 9110 §6.5.1)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if self._parsing:
+            self._due = cycle.run_asgi(app)
+        else:  # one sent ahead, begun by the end of that before it: in a turn of its own, however many there are
+            super()._start_asgi_task(cycle, app)
+
+    def _begin(self, run: Coroutine[Any, Any, None]) -> None:
+        running: Any = self.tasks  # of tasks, says uvicorn, but all it does is to count and to cancel them
+        errand = Errand(run, running.discard)
+        running.add(errand)
+        errand.go_on()
 
     def _names_its_host(self) -> bool:
         """Whether a target with scheme and host (RFC 9112 §3.2.2) speaks of the host that `Host` names."""

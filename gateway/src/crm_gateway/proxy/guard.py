@@ -1,93 +1,106 @@
-"""Watching over one request: its deadline, and whether its client still waits.
+"""Watching over requests: their deadlines, and whether their clients still wait.
 
-A request that is answered soon pays for one timer only; the task that listens for the client's leaving begins later.
+One timer looks after all requests under way, some times a second; a timer for each would cost more than it finds.
 """
 
 import asyncio
 
-from crm_gateway.proxy.body import RequestBody
+from crm_gateway.proxy.body import ClientGone, RequestBody
+from crm_gateway.proxy.errand import Errand, current
 
-_WATCH_AFTER_S = 0.1
+_LOOK_EVERY_S = 0.05
+_LISTEN_AFTER_S = 0.1
+"""A request that is answered by then pays for nobody who listens for its client's leaving."""
+
+
+class TimeUp(Exception):
+    """The upstream's time was up, or the client's."""
+
+    def __init__(self, *, of_client: bool) -> None:
+        super().__init__()
+        self.of_client = of_client
+
+
+class Watch:
+    """All guards on duty."""
+
+    def __init__(self) -> None:
+        self._guards: set[Guard] = set()
+        self._looking = False
+
+    def begin(self, guard: "Guard") -> None:
+        """From now on it is asked to look."""
+        self._guards.add(guard)
+        if not self._looking:
+            self._looking = True
+            asyncio.get_running_loop().call_later(_LOOK_EVERY_S, self._look)
+
+    def end(self, guard: "Guard") -> None:
+        """It has done its duty."""
+        self._guards.discard(guard)
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for guard in list(self._guards):
+            guard.look(now)
+        self._looking = bool(self._guards)
+        if self._looking:
+            loop.call_later(_LOOK_EVERY_S, self._look)
 
 
 class Guard:
-    """Cancels the current task when time is up or the client has hung up, and remembers which it was."""
+    """Interrupts one request's errand when time is up or its client has hung up."""
 
-    __slots__ = ("_body", "_due", "_ends", "_loop", "_of_client", "_task", "_timer", "_watcher", "client_left")
+    __slots__ = ("_began", "_body", "_ends", "_errand", "_listener", "_loop", "_of_client", "_watch")
 
-    def __init__(self, body: RequestBody, timeout_s: float) -> None:
-        self.client_left = False
-        self._of_client: bool | None = None  # as long as nothing is said: whoever is being waited for
+    def __init__(self, watch: Watch, body: RequestBody) -> None:
+        self._watch = watch
         self._body = body
+        errand = current()
+        assert errand is not None, "the gateway's requests are errands"
+        self._errand: Errand = errand
         self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
-        self._watcher: asyncio.Task[None] | None = None
-        now = self._loop.time()
-        self._ends: float | None = now + timeout_s
-        self._due: float | None = now + min(timeout_s, _WATCH_AFTER_S)
-        self._timer = self._loop.call_at(self._due, self._look)
-
-    @property
-    def timed_out(self) -> bool:
-        """Whether the upstream's time was up."""
-        return self._body.fate.timed_out
-
-    @property
-    def client_slow(self) -> bool:
-        """Whether the client's time was up: it sent, or took, too slowly."""
-        return self._body.fate.sender_failed
+        self._listener: asyncio.Task[None] | None = None
+        self._began = self._loop.time()
+        self._ends: float | None = None
+        self._of_client: bool | None = None
+        watch.begin(self)
 
     @property
     def left_s(self) -> float:
         """Seconds until the deadline."""
         return self._ends - self._loop.time() if self._ends is not None else float("inf")
 
-    def allow(self, seconds: float | None, *, of_client: bool = False) -> None:
-        """From now on, this much time of the upstream's, or the client's; None: as long as it takes."""
+    def allow(self, seconds: float | None, *, of_client: bool | None = False) -> None:
+        """From now on, this much time of the upstream's, or the client's; of None: of whoever is being waited for."""
         self._of_client = of_client
         self._ends = None if seconds is None else self._loop.time() + seconds
-        # A timer that comes too early sets itself again; setting it each time would cost more.
-        if self._ends is not None and (self._due is None or self._ends < self._due):
-            self._set_timer(self._ends)
 
     def stop(self) -> None:
         """The request has ended; nobody needs watching any more."""
-        self._timer.cancel()
-        if self._watcher is not None:
-            self._watcher.cancel()
+        self._watch.end(self)
+        if self._listener is not None:
+            self._listener.cancel()
 
-    def forgive(self) -> None:
-        """Takes back the cancellation that this guard asked for, so that the task may answer."""
-        if self._task is not None:
-            self._task.uncancel()
+    def look(self, now: float) -> None:
+        """Does what is due by now."""
+        if self._ends is not None and now >= self._ends:
+            # Whose fault it is decides whether the upstream's breaker hears of it.
+            of_client = self._body.awaited if self._of_client is None else self._of_client
+            if of_client:
+                self._body.fate.sender_failed = True
+            else:
+                self._body.fate.timed_out = True
+            self._interrupt(TimeUp(of_client=of_client))
+        elif self._listener is None and self._body.complete and now - self._began >= _LISTEN_AFTER_S:
+            self._listener = self._loop.create_task(self._listen())
 
-    def _set_timer(self, due: float) -> None:
-        self._due = due
-        self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._look)
-
-    def _look(self) -> None:
-        self._due = None
-        if self._watcher is None:
-            self._watcher = self._loop.create_task(self._watch())
-        if self._ends is None:
-            return
-        if self._loop.time() < self._ends:
-            self._set_timer(self._ends)
-            return
-        # Whose fault it is decides whether the upstream's breaker hears of it.
-        if self._body.awaited if self._of_client is None else self._of_client:
-            self._body.fate.sender_failed = True
-        else:
-            self._body.fate.timed_out = True
-        self._cancel()
-
-    async def _watch(self) -> None:
-        await self._body.read.wait()  # until then the body's own reader notices
+    async def _listen(self) -> None:
         await self._body.gone()
-        self.client_left = True
-        self._cancel()
+        # Not from within this task, which the request's code would take for its own.
+        self._loop.call_soon(self._interrupt, ClientGone())
 
-    def _cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+    def _interrupt(self, error: Exception) -> None:
+        self._watch.end(self)
+        self._errand.interrupt(error)
