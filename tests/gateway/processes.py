@@ -57,7 +57,7 @@ async def serving(settings: dict[str, str]) -> AsyncGenerator[tuple[asyncio.subp
                     try:
                         assert (await http.get("/readyz")).status_code == 200
                         break
-                    except httpx.ConnectError:
+                    except (httpx.ConnectError, httpx.ReadTimeout):  # its port is open before it is there to answer
                         assert process.returncode is None
                         await asyncio.sleep(0.05)
             yield process, http
