@@ -8,8 +8,11 @@ from crm_gateway.identity.api import ROUTERS as IDENTITY_ROUTERS
 from crm_gateway.identity.authentication import Recognition
 from crm_gateway.identity.events import EVENTS
 from crm_gateway.metadata import metadata
+from crm_gateway.subscriptions.api import ROUTERS as EVENT_ROUTERS
 from crm_gateway.subscriptions.catalogue import topics
-from crm_gateway.subscriptions.projections import keep
+from crm_gateway.subscriptions.news import Keeper, prune_events
+from crm_gateway.subscriptions.settings import subscription_settings
+from crm_gateway.subscriptions.tail import Tail
 from crm_gateway.webhooks.api import ROUTERS as WEBHOOK_ROUTERS
 from crm_gateway.webhooks.desk import WebhookDesk
 from crm_gateway.webhooks.sending import forget_deliveries, send_webhooks
@@ -18,6 +21,7 @@ from crm_shared.bus.handlers import Tap
 from crm_shared.clock import SystemClock
 from crm_shared.runtime.service import Service, Slice
 
+_KEEPER = Keeper()
 SERVICE = Service(
     name="gateway",
     title="Corkscrew gateway",
@@ -28,16 +32,17 @@ SERVICE = Service(
         Slice("openapi"),
         Slice("proxy"),
         Slice("composition", routers=COMPOSITION_ROUTERS),
-        Slice("subscriptions"),
+        Slice("subscriptions", routers=EVENT_ROUTERS),
         Slice("webhooks", routers=WEBHOOK_ROUTERS),
     ],
     operation_prefix="opgat",
-    tap=Tap(topics(), keep),
-    loops=[send_webhooks, forget_deliveries],
+    tap=Tap(topics(), _KEEPER.take),
+    loops=[_KEEPER.announce_events, prune_events, send_webhooks, forget_deliveries],
     migrations=Path(__file__).parents[2] / "migrations",
     resources={
         Recognition.__name__: lambda _: Recognition(SystemClock()),
         Composer.__name__: lambda _: Composer(),
+        Tail.__name__: lambda _: Tail(subscription_settings()),
         WebhookDesk.__name__: lambda _: WebhookDesk(webhook_settings()),
     },
 )

@@ -26,6 +26,7 @@ from crm_gateway.proxy.errand import Errand, current
 from crm_gateway.proxy.lane import Lane
 from crm_gateway.proxy.upstream import Upstream
 from crm_gateway.settings import GatewaySettings
+from crm_gateway.subscriptions.tail import Tail
 from crm_shared.clock import Clock, SystemClock
 from crm_shared.db.pool import Database
 from crm_shared.http.auth import TokenSigner
@@ -90,6 +91,9 @@ class Gateway:
             recognition.use(self.database, self.routes.scopes)
             composer: Composer = services.resources[Composer.__name__]
             composer.use(self.routes, self.lanes, minter)
+            tail: Tail = services.resources[Tail.__name__]
+            tail.use(self.database, settings.database_url)
+            stack.push_async_callback(tail.close)
             if isinstance(self._write_log, Gathered):
                 stack.callback(self._write_log.flush)
             gauge = LoadGauge()

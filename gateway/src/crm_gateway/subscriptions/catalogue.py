@@ -28,11 +28,13 @@ def kinds_in(documents: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _kinds(service: str, document: Any) -> Iterator[dict[str, str]]:
-    messages = document["components"]["messages"]
-    sent = {part["channel"]["$ref"] for part in document["operations"].values() if part["action"] == "send"}
-    for name, channel in document["channels"].items():
-        if f"#/channels/{name}" not in sent:
-            continue
-        for kind in channel["messages"]:
-            scope, title = messages[kind]["x-required-scope"], messages[kind]["title"]
-            yield {"type": kind, "topic": channel["address"], "service": service, "scope": scope, "title": title}
+    for sending in (part for part in document["operations"].values() if part["action"] == "send"):
+        topic = document["channels"][_last(sending["channel"])]["address"]
+        for name in map(_last, sending["messages"]):
+            message = document["components"]["messages"][name]
+            scope, title = message["x-required-scope"], message["summary"]
+            yield {"type": name, "topic": topic, "service": service, "scope": scope, "title": title}
+
+
+def _last(reference: dict[str, str]) -> str:
+    return reference["$ref"].rpartition("/")[2]

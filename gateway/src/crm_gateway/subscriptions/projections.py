@@ -22,11 +22,6 @@ async def keep(tx: Tx, envelopes: Sequence[Envelope]) -> None:
         arrived.append(_arrived(envelope))
     if arrived:
         await store.keep(tx, arrived)
-        tx.after_commit.append(_told)
-
-
-def _told() -> None:
-    """Something to do after the commit, so that those who wait for commits are woken."""
 
 
 def _arrived(envelope: Envelope) -> Arrived:

@@ -27,6 +27,7 @@ from crm_shared.bus.port import (
     TopicMissing,
 )
 from crm_shared.db.away import AWAY
+from crm_shared.db.notices import listen_by
 from crm_shared.observability.logs import logger
 
 _log = logger("bus.postgres_log")
@@ -227,20 +228,7 @@ class PostgresLog:
 
     async def _hear(self) -> None:
         """Ring this process's doorbells when another process has published; polling covers the gaps."""
-        while True:
-            with suppress(*AWAY, asyncpg.PostgresError):
-                connection = await self._connect()
-                try:
-                    closed = asyncio.Event()
-                    connection.add_termination_listener(lambda _connection, gone=closed: gone.set())
-                    await connection.add_listener(log_schema.CHANNEL, self._heard)
-                    await closed.wait()
-                finally:
-                    connection.terminate()
-            await asyncio.sleep(1)
-
-    def _heard(self, *_: object) -> None:
-        wake.ring_all(self._url)
+        await listen_by(self._connect, log_schema.CHANNEL, lambda _: wake.ring_all(self._url))
 
     async def _sweep_now_and_then(self) -> None:
         while True:
