@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import orjson
 from pydantic import BaseModel, ConfigDict
@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/cloudevents+json"
 _TYPE = re.compile(r"crm\.[a-z0-9-]{1,100}\.[a-z0-9-]{1,100}\.v[0-9]{1,9}")
+_OTHERS = "integration"
+_OTHERS_TOPICS = f"crm.{_OTHERS}."
+_LONGEST_NAME = 255
 _LARGEST_EPOCH = 2**31 - 1
 _LARGEST_SEQUENCE = 2**63 - 1
 
@@ -51,8 +54,19 @@ def aggregate_of(event_type: str) -> str:
 
 
 def topic_of(event_type: str) -> str:
-    """The topic an event type travels on: `crm.ticket.opened.v1` → `crm.ticket`."""
-    return f"crm.{aggregate_of(event_type)}"
+    """The topic an event type travels on: `crm.ticket.opened.v1` → `crm.ticket`.
+
+    What another system tells goes by its first word: `crm.integration.usage-reported.v1` → `crm.integration.usage`.
+    """
+    aggregate = aggregate_of(event_type)
+    if aggregate == _OTHERS:
+        return f"{_OTHERS_TOPICS}{event_type.split('.', 3)[2].partition('-')[0]}"
+    return f"crm.{aggregate}"
+
+
+def is_told_by_others(topic: str) -> bool:
+    """Whether systems outside the suite write to a topic: they number nothing, and their ids are texts of theirs."""
+    return topic.startswith(_OTHERS_TOPICS)
 
 
 def partition_key(tenant: UUID, aggregate_id: UUID) -> str:
@@ -161,6 +175,50 @@ class Envelope:
             raise ValueError(f"not an event: {error!r}") from error
 
     @classmethod
+    def told_by_others(cls, raw: bytes) -> "Envelope":
+        """The event in what another system wrote: any CloudEvent that names its tenant.
+
+        It is known again by source and id together, as CloudEvents has it. Each stands for itself: it is first in a
+        sequence of one, so none ever waits for another.
+
+        Raises:
+            ValueError: these bytes are no such event.
+        """
+        try:
+            fields = orjson.loads(raw)
+            if fields["specversion"] != SPEC_VERSION:
+                raise ValueError(f"unknown CloudEvents version {fields['specversion']!r}")
+            kind, tenant, time = fields["type"], UUID(fields["tenantid"]), datetime.fromisoformat(fields["time"])
+            if time.tzinfo is None:
+                raise ValueError("the event's time has no zone")
+            if not _TYPE.fullmatch(kind):
+                raise ValueError("this type is no name of an event")
+            if not tenant.int:
+                raise ValueError("the event has no tenant")
+            if not isinstance(fields["data"], dict):
+                raise TypeError("the event's data is no object")
+            named = [fields[name] for name in ("source", "id")]
+            if not all(isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME for name in named):
+                raise ValueError("source and id are texts of 1 to 255 characters")
+            identity = uuid5(tenant, "\n".join(named))
+            return cls(
+                id=identity,
+                type=kind,
+                source=named[0],
+                subject=str(fields.get("subject", "")),
+                time=time,
+                tenant=tenant,
+                aggregate_id=identity,
+                epoch=0,
+                sequence=1,
+                traceparent=_text(fields.get("traceparent")),
+                data=orjson.dumps(fields["data"]).decode(),
+                tracestate=_text(fields.get("tracestate")),
+            )
+        except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+            raise ValueError(f"not an event: {error!r}") from error
+
+    @classmethod
     def from_record(cls, topic: str, raw: bytes) -> "Envelope":
         """The event in a record that was read from `topic`.
 
@@ -169,7 +227,11 @@ class Envelope:
         Raises:
             ValueError: these bytes are no event of ours, or none of this topic.
         """
-        envelope = cls.from_bytes(raw)
+        envelope = cls.told_by_others(raw) if is_told_by_others(topic) else cls.from_bytes(raw)
         if len(envelope.type.split(".")) < 2 or envelope.topic != topic:
             raise ValueError(f"an event of type {envelope.type!r} doesn't belong to {topic}")
         return envelope
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

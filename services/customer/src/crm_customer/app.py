@@ -4,7 +4,7 @@ from pathlib import Path
 
 from crm_customer.attributes import api as attributes
 from crm_customer.behaviour import api as behaviour
-from crm_customer.behaviour.reactions import REACTIONS as BEHAVIOUR_REACTIONS
+from crm_customer.behaviour.inbound import REACTIONS as BEHAVIOUR_REACTIONS
 from crm_customer.consent import api as consent
 from crm_customer.consent.events import ConsentChanged
 from crm_customer.consent.reactions import REACTIONS as CONSENT_REACTIONS

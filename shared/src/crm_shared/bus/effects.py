@@ -13,7 +13,7 @@ from crm_shared.db.inbox import erased_among, mark_erased
 from crm_shared.db.parking import blank_mentions
 from crm_shared.db.pool import Tx
 from crm_shared.errors import Invalid
-from crm_shared.events import Envelope, topic_of
+from crm_shared.events import Envelope, is_told_by_others, topic_of
 from crm_shared.ids import parse_id
 
 
@@ -33,7 +33,7 @@ class Effects:
 
     def in_sequence(self, topic: str) -> bool:
         """Whether an event of this topic has to wait for those before it."""
-        return topic not in self._only_tapped
+        return topic not in self._only_tapped and not is_told_by_others(topic)
 
     async def apply(self, tx: Tx, steps: Sequence[Step]) -> None:
         """Apply one round: at most one event of each key."""

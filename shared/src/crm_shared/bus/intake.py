@@ -20,7 +20,7 @@ from crm_shared.db import inbox, parking
 from crm_shared.db.away import AWAY, PASSING
 from crm_shared.db.inbox import UNSEEN, Position
 from crm_shared.db.pool import NO_TENANT, Database
-from crm_shared.events import Envelope
+from crm_shared.events import Envelope, is_told_by_others
 from crm_shared.observability.logs import logger
 
 _log = logger("bus.intake")
@@ -31,6 +31,8 @@ _LONGEST_PAUSE_S = 0.5
 _TENANTS_AT_ONCE = 2
 TAKE_DEADLINE_S = 20.0
 """Handlers of a batch that take longer together fail; well below what makes a group take a member for stuck."""
+TENANTS = "tenant"
+"""The aggregate by whose events a service learns which tenants there are."""
 IDLE_AT_MOST_S = 5.0
 """A process that was stopped amid an event must not hold its locks against the one that took its place."""
 
@@ -52,6 +54,7 @@ class Intake:
         self._clock = clock
         self._service = database.service
         self._room = asyncio.Semaphore(_TENANTS_AT_ONCE)
+        self._tenants: set[UUID] = set()
         self.attempted_s = 0.0
         """When something was last tried, on the event loop's clock."""
 
@@ -65,12 +68,11 @@ class Intake:
         broken: list[tuple[Delivered, Exception]] = []
         for delivered in batch:
             try:
-                envelope = Envelope.from_record(delivered.topic, delivered.value)
+                item = await self.read(delivered)
             except ValueError as error:
                 broken.append((delivered, error))
             else:
-                item = Incoming(delivered, envelope, self._effects.in_sequence(delivered.topic))
-                by_tenant.setdefault(envelope.tenant, []).append(item)
+                by_tenant.setdefault(item.envelope.tenant, []).append(item)
         deadline = _now_s() + _RETRY_FOR_S
         outcomes = await asyncio.gather(
             *(self._take_tenant(tenant, items, deadline) for tenant, items in by_tenant.items()),
@@ -84,6 +86,18 @@ class Intake:
                 raise outcome
             healing += outcome
         return healing
+
+    async def read(self, delivered: Delivered) -> Incoming:
+        """The event in a record.
+
+        Raises:
+            ValueError: there is none for us, or of a company that doesn't exist.
+        """
+        envelope = Envelope.from_record(delivered.topic, delivered.value)
+        # Our own services speak of tenants there are; anybody else may err, and nobody looks after a stranger's keys.
+        if is_told_by_others(delivered.topic) and not await self._knows(envelope.tenant):
+            raise ValueError(f"there is no tenant {envelope.tenant}")
+        return Incoming(delivered, envelope, self._effects.in_sequence(delivered.topic))
 
     async def apply(self, tenant: UUID, items: Sequence[Incoming]) -> list[Healing]:
         """One transaction for all; raises what a handler raises, and then nothing has happened."""
@@ -101,6 +115,13 @@ class Intake:
             await parking.park_events(tx, [item.parked() for item in planned.waiting])
         self._count(items, news, planned)
         return [Healing(tenant, key) for key in planned.healing]
+
+    async def _knows(self, tenant: UUID) -> bool:
+        if tenant not in self._tenants:
+            async with self._database.transaction(tenant) as tx:
+                if await inbox.key_states(tx, [f"{TENANTS}:{tenant}"]):
+                    self._tenants.add(tenant)
+        return tenant in self._tenants
 
     async def _take_tenant(self, tenant: UUID, items: Sequence[Incoming], deadline: float) -> list[Healing]:
         async with self._room:

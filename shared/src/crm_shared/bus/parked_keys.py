@@ -117,10 +117,10 @@ class ParkedKeys:
                 return False
             waiting = await parking.parked_events(tx, key, limit=1)
         for event in waiting:
-            Envelope.from_record(event.topic, event.raw)  # raises what keeps it here
             delivered = Delivered(
                 event.topic, key, event.raw, {}, event.partition, event.offset, self._clock.now()
             )  # fmt: skip
+            await self._intake.read(delivered)  # raises what keeps it here
             await self.heal(await self._intake.take([delivered]))
         async with self._database.transaction(NO_TENANT) as tx:
             for event in waiting:
@@ -131,6 +131,6 @@ class ParkedKeys:
 
 def _step_for(event: ParkedEvent, at: Position) -> Step:
     """Events that a snapshot has overtaken no longer shape projections; what they call for is still done."""
-    envelope = Envelope.from_bytes(event.raw)
+    envelope = Envelope.from_record(event.topic, event.raw)
     overtaken = event.position <= at and not replaces(event.type)
     return Step(envelope, projections=False) if overtaken else step_of(envelope)

@@ -10,7 +10,7 @@ import orjson
 from pydantic import BaseModel
 
 from crm_shared.bus.catalogue import Topic
-from crm_shared.events import CONTENT_TYPE, Envelope, EventPayload, aggregate_of, topic_of
+from crm_shared.events import CONTENT_TYPE, Envelope, EventPayload, aggregate_of, is_told_by_others, topic_of
 from crm_shared.http.openapi import CONTACT, LICENSE
 from crm_shared.ids import public_id
 from crm_shared.runtime.service import Service
@@ -56,6 +56,23 @@ _ENVELOPE: Document = {
         },
         "traceparent": {"type": "string", "description": "The trace that the event belongs to (W3C)."},
         "tracestate": {"type": "string"},
+        "data": {"type": "object"},
+    },
+}
+_FOREIGN_ENVELOPE: Document = {
+    "type": "object",
+    "title": "ForeignEvent",
+    "description": "What a system outside the suite says: any CloudEvent that names its tenant.",
+    "required": ["specversion", "id", "type", "source", "time", "tenantid", "data"],
+    "properties": {
+        "specversion": {"const": "1.0"},
+        "id": {"type": "string", "minLength": 1, "maxLength": 255, "description": "With `source`, its name for good."},
+        "type": {"type": "string"},
+        "source": {"type": "string", "minLength": 1, "maxLength": 255, "description": "The system that says so."},
+        "subject": {"type": "string"},
+        "time": {"type": "string", "format": "date-time"},
+        "tenantid": {"type": "string", "format": "uuid", "description": "The company's id here."},
+        "traceparent": {"type": "string"},
         "data": {"type": "object"},
     },
 }
@@ -170,6 +187,7 @@ def _message(event: type[EventPayload], source: str, schemas: Document) -> Docum
     sent_headers = {f"ce_{name}": envelope[name] for name in ("id", "type", "source", "subject")}
     return {
         **_told(event.TYPE, (getdoc(event) or event.TYPE).split("\n\n")[0]),
+        "x-required-scope": event.read_scope(),
         "payload": _payload(event.TYPE, [event.TYPE]),
         "examples": [
             {"name": "example", "headers": {"content-type": CONTENT_TYPE, **sent_headers}, "payload": envelope}
@@ -182,8 +200,33 @@ def _foreign_message(kind: str, models: list[type[BaseModel]], schemas: Document
     for model in models:
         names.append(f"{kind}.{model.__module__.split('.')[1]}.{model.__name__}")
         schemas[names[-1]] = _schema(model, names[-1], schemas, mode="validation")
+    if is_told_by_others(topic_of(kind)):
+        return _message_of_others(kind, models[0], names[0], schemas)
     told = "Of the event's data only these fields are read; its publisher's document says what else there is."
     return {**_told(kind, told), "payload": _payload(kind, names)}
+
+
+def _message_of_others(kind: str, model: type[BaseModel], name: str, schemas: Document) -> Document:
+    """What systems outside the suite write to us; its model tells of it, and how it is meant."""
+    schemas["ForeignEvent"] = _FOREIGN_ENVELOPE
+    fields = {"type": {"const": kind}, "data": {"$ref": _SCHEMAS + name}}
+    told = {
+        key: value for key, value in _told(kind, getdoc(model) or kind).items() if key not in {"headers", "bindings"}
+    }
+    envelope = {
+        "specversion": "1.0",
+        "id": "order-1042",
+        "type": kind,
+        "source": "web-shop",
+        "time": _EXAMPLE_TIME.isoformat(),
+        "tenantid": str(_EXAMPLE_ID),
+        "data": getattr(model, "EXAMPLE", {}),
+    }
+    return {
+        **told,
+        "payload": {"allOf": [{"$ref": f"{_SCHEMAS}ForeignEvent"}, {"type": "object", "properties": fields}]},
+        "examples": [{"name": "example", "payload": envelope}],
+    }
 
 
 def _told(kind: str, summary: str) -> Document:
