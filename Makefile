@@ -9,7 +9,7 @@ SOURCES := shared/src gateway/src services/customer/src services/sales-pipeline/
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-dev run demo doctor test fuzz lint fmt lock contracts clean
+.PHONY: help setup setup-demo setup-dev run demo doctor test fuzz lint fmt audit lock contracts clean
 
 help: ## Lists these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ contracts: setup-dev ## Writes every service's contracts/ (OpenAPI, AsyncAPI, ev
 		package=crm_$$(basename $$service | tr - _); \
 		$(BIN)/python -m $$package contracts $$service/contracts || exit 1; done
 	@$(BIN)/python -m crm_gateway merge services/*
+
+audit: setup-dev ## Looks at licences and known vulnerabilities of what the suite runs on; writes its bill of materials
+	@$(BIN)/python deploy/audit.py
 
 lock: ## Pins and hashes the requirements anew (UPGRADE=1 takes newer versions)
 	@test -x $(UV) || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; }
