@@ -14,8 +14,9 @@ from tests.gateway.webhooks.receiver import Receiver, receiving
 
 from crm_gateway.app import SERVICE
 from crm_gateway.identity.bootstrap import KeySeed, TenantSeed, ensure_tenant, new_key_text
-from crm_gateway.identity.domain.roles import Role
+from crm_gateway.identity.domain.roles import Role, scopes_of
 from crm_gateway.subscriptions import store as kept
+from crm_gateway.subscriptions.catalogue import catalogue
 from crm_gateway.subscriptions.store import Arrived
 from crm_gateway.webhooks.desk import WebhookDesk
 from crm_gateway.webhooks.sealing import Sealer
@@ -28,6 +29,7 @@ from crm_shared.testing.clock import ManualClock
 from crm_shared.testing.cluster import Cluster
 from crm_shared.testing.kit import ServiceKit
 
+ROLES = (Role.ADMIN, Role.INTEGRATION, Role.VIEWER)
 SETTINGS = WebhookSettings.model_validate(
     {
         "webhook_keys": "the key of these tests",
@@ -61,9 +63,10 @@ class Company:
     _sequence: int = 0
     customers: list[UUID] = field(default_factory=list[UUID])
 
-    async def http(self, role: Role = Role.ADMIN, *scopes: str) -> httpx.AsyncClient:
+    async def http(self, role: Role = Role.ADMIN) -> httpx.AsyncClient:
         """A client that shows the key of a role."""
         subject = public_id("key", self.keys[role])
+        scopes = scopes_of([role], self.kit.all_scopes | {kind.scope for kind in catalogue().values()})
         return await self.stack.enter_async_context(self.kit.client(self.tenant, *scopes, subject=subject))
 
     async def webhook(self, receiver: Receiver, *, role: Role = Role.ADMIN, **more: Any) -> dict[str, Any]:
@@ -118,6 +121,7 @@ async def senders(kit: ServiceKit) -> AsyncIterator[Senders]:
 
 @pytest.fixture
 async def company(kit: ServiceKit, senders: Senders) -> AsyncIterator[Company]:
+    kit.clock.set(datetime.now(UTC))
     async with AsyncExitStack() as stack:
         yield await new_company(kit, senders, stack)
 
@@ -125,10 +129,10 @@ async def company(kit: ServiceKit, senders: Senders) -> AsyncIterator[Company]:
 async def new_company(kit: ServiceKit, senders: Senders, stack: AsyncExitStack) -> Company:
     """Another tenant."""
     seed = TenantSeed(
-        f"t{new_id().hex[-12:]}", "A company", keys=[KeySeed(role.value, new_key_text(), (role,)) for role in Role]
+        f"t{new_id().hex[-12:]}", "A company", keys=[KeySeed(role.value, new_key_text(), (role,)) for role in ROLES]
     )
     ensured = await ensure_tenant(kit.database, seed, now=kit.clock.now())
-    return Company(kit, ensured.tenant, {role: ensured.keys[role.value] for role in Role}, senders, stack)
+    return Company(kit, ensured.tenant, {role: ensured.keys[role.value] for role in ROLES}, senders, stack)
 
 
 @pytest.fixture

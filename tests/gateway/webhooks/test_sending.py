@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import orjson
 import pytest
@@ -16,7 +16,7 @@ from crm_gateway.identity.domain.roles import Role
 from crm_gateway.subscriptions import store as kept
 from crm_gateway.webhooks.sealing import Sealer
 from crm_gateway.webhooks.sending import LOG_LASTS, Post, Senders, egress_of, forget_old
-from crm_gateway.webhooks.tables import webhook_lane
+from crm_gateway.webhooks.tables import webhook_endpoint, webhook_lane
 from crm_shared.ids import new_id, public_id
 from crm_shared.testing.kit import ServiceKit
 
@@ -100,7 +100,7 @@ class TestRetries:
         begun = company.kit.clock.now()
         await company.drain()
         while (delivery := (await company.log(webhook))[0])["state"] == "pending":
-            company.kit.clock.set(max(_instant(delivery["next_attempt_at"]), company.kit.clock.now()))
+            company.kit.clock.set(max(datetime.fromisoformat(delivery["next_attempt_at"]), company.kit.clock.now()))
             await company.drain()
         assert set(receiver.ids) == {str(event.id)}
         assert len(receiver.got) == len(delivery["attempts"]) == 10
@@ -147,7 +147,9 @@ class TestRetries:
         for _ in range(6):
             company.kit.clock.advance(timedelta(minutes=6))
             events = await company.happen(UPDATED)
-            await company.drain()
+            for _ in range(2):
+                await company.drain()
+                company.kit.clock.advance(timedelta(minutes=1))
             assert str(events[0].id) in receiver.ids
         assert (await company.seen(webhook))["enabled"]
 
@@ -265,6 +267,7 @@ class TestCrashes:
         may_end.set()
         await stopping
         assert [one["state"] for one in await company.log(webhook)] == ["delivered"] * 4
+        company.senders.stopping = False
 
 
 class TestFairness:
@@ -327,8 +330,6 @@ class TestFairness:
             webhook = await company.webhook(broken)
             await company.webhook(receiver)
             async with kit.transaction(company.tenant) as tx:
-                from crm_gateway.webhooks.tables import webhook_endpoint
-
                 own = webhook_endpoint.c.url == broken.url
                 await tx.run(update(webhook_endpoint).where(own).values(seal=b"sealed by nobody"))
             await company.happen(UPDATED)
@@ -433,12 +434,6 @@ async def test_an_endpoint_that_is_caught_up_is_not_looked_at_again(company: Com
     async with company.kit.database.reading(company.tenant) as tx:
         position = await tx.scalar(webhook_lane.select().with_only_columns(webhook_lane.c.position))
         assert position == (await kept.head(tx)).latest
-
-
-def _instant(text: str):
-    from datetime import datetime
-
-    return datetime.fromisoformat(text)
 
 
 @pytest.fixture(autouse=True)

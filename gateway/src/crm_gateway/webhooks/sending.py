@@ -106,6 +106,8 @@ class Senders:
 
     async def round(self) -> list["asyncio.Task[None]"]:
         """Begin to serve those who wait, as far as there is room; says whom."""
+        if self.stopping:
+            return []
         settings = self.post.settings
         now = self.post.clock.now()
         waiting = await lanes.with_work(self.database, limit=4 * settings.webhook_endpoints_at_once, now=now)
