@@ -24,7 +24,7 @@ from crm_shared.errors import CrmError
 from crm_shared.observability.tracing import Begun, Kind, Trace, Value, Work, doing, done
 
 _NAMESPACE = "corkscrew"
-_CLOSE_WITHIN_S = 5.0
+_CLOSE_WITHIN_S = 3.0
 _KINDS = {kind: SpanKind[kind.name] for kind in Kind}
 _REMOTE = frozenset({Kind.SERVER, Kind.CONSUMER})
 _FAILED = Status(StatusCode.ERROR)
