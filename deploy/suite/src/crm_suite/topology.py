@@ -2,9 +2,10 @@
 
 import importlib
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from crm_shared.runtime import Service
+if TYPE_CHECKING:  # a second that only commands which run services should spend
+    from crm_shared.runtime import Service
 
 NAMES = {
     "gateway": "crm_gateway",
@@ -22,14 +23,14 @@ BUS_DATABASE = "bus"
 class Suite:
     """The services of this installation by name."""
 
-    services: dict[str, Service]
+    services: "dict[str, Service]"
 
     @property
-    def gateway(self) -> Service:
+    def gateway(self) -> "Service":
         return self.services[GATEWAY]
 
     @property
-    def behind(self) -> list[Service]:
+    def behind(self) -> "list[Service]":
         """The services behind the gateway."""
         return [service for name, service in self.services.items() if name != GATEWAY]
 
@@ -39,7 +40,7 @@ def load_suite() -> Suite:
     return Suite({name: load_service(package) for name, package in NAMES.items()})
 
 
-def load_service(package: str) -> Service:
+def load_service(package: str) -> "Service":
     return cast("Service", importlib.import_module(f"{package}.app").SERVICE)
 
 

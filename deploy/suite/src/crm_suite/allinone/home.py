@@ -10,8 +10,6 @@ from typing import Any, TextIO
 
 import orjson
 
-from crm_shared.http.auth import TokenSigner
-
 DEFAULT_FOLDER = ".crm"
 
 
@@ -34,6 +32,8 @@ class Keys:
 
     @classmethod
     def new(cls) -> "Keys":
+        from crm_shared.http.auth import TokenSigner  # noqa: PLC0415 # a second that only the first start needs
+
         return cls(
             signing_key=TokenSigner.generate().private_jwk(),
             cursor_secret=secrets.token_urlsafe(32),
