@@ -10,6 +10,7 @@ from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from crm_shared.observability.health import DRAINING
 from crm_shared.observability.tracing import Begun, Kind, Span, Trace, are_traced, began, following
 from crm_shared.observability.vitals import VITALS
 
@@ -18,6 +19,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_LAST = (b"connection", b"close")
+"""Said by a process that is about to end, so that nobody sends it one more request by this connection."""
 _PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 """What a machine asks every few seconds is no part of anybody's trace."""
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{8,64}$")
@@ -62,6 +65,8 @@ class Conversation:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                if DRAINING.begun:
+                    message["headers"].append(_LAST)
             await send(message)
 
         with self._work(scope, headers, request_id) as span:
