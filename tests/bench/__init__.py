@@ -10,6 +10,7 @@ BENCHES = {
     "customers": "get, list, search, create at 100,000 and 1,000,000 customers ÷ a bare reference service",
     "jobs": "a simple request beside the heaviest jobs of the suite",
     "recovery": "the whole suite killed at random moments of its demo",
+    "upgrade": "the release before replaced by this one, process by process, under load",
     "routing": "routing decisions in memory, and durable offers",
     "mails": "personalised mails to a sink that is not the limit",
     "start": "cold start and memory of the whole suite",
