@@ -47,6 +47,7 @@ def main() -> int:
     install("packages", "requirements.txt")
     if wanted.dev:
         install("development packages", "requirements-dev.txt")
+        install("another SDK generator, to compare with", "requirements-peer.txt", "--no-deps")
         install_node_tools()
     if wanted.demo:
         install("purchase data of the demo", "requirements-demo.txt", "--no-deps")

@@ -41,7 +41,12 @@ def test_no_tracked_file_speaks_of_one_machine(tracked_files: list[Path]) -> Non
 
 def test_requirements_are_pinned_hashed_and_without_address(tracked_files: list[Path]) -> None:
     locks = [(path, text) for path, text in readable(tracked_files) if LOCKS.search(path.name)]
-    assert {path.name for path, _ in locks} == {"requirements.txt", "requirements-dev.txt", "requirements-demo.txt"}
+    assert {path.name for path, _ in locks} == {
+        "requirements.txt",
+        "requirements-dev.txt",
+        "requirements-demo.txt",
+        "requirements-peer.txt",
+    }
     for path, text in locks:
         lines = [line for line in text.splitlines() if line and not line.startswith("    --hash=sha256:")]
         assert [line for line in lines if "==" not in line or "://" in line] == [], path

@@ -1,0 +1,1 @@
+"""Makes the Python and the TypeScript client from the merged OpenAPI document."""
