@@ -28,9 +28,7 @@ def started(package: str, part: str, settings: dict[str, str]) -> subprocess.Com
 @pytest.mark.parametrize(
     ("package", "part", "variable"),
     [
-        ("crm_communication_dispatch", API, "LINK_SECRET"),
         ("crm_communication_dispatch", WORKER, "LINK_SECRET"),
-        ("crm_customer", API, "CURSOR_SECRET"),
         ("crm_gateway", API, "INTERNAL_PRIVATE_JWK"),
     ],
 )
