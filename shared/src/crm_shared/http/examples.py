@@ -10,8 +10,8 @@ from typing import Any, TypeAlias, cast
 Schema: TypeAlias = Mapping[str, Any]
 _PREFIX = "#/components/schemas/"
 _FORMATS = {
-    "date-time": "2026-03-02T09:30:00Z",
-    "date": "2026-03-02",
+    "date-time": "2026-01-31T12:00:00Z",
+    "date": "2026-01-31",
     "uuid": "01890a5d-ac96-774b-bcce-b302099a8057",
     "uri": "https://example.com/",
 }

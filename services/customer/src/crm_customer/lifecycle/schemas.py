@@ -21,7 +21,9 @@ class RulesIn(Strict):
     lapsed_after_days: int = Field(
         180, ge=0, le=MAX_DAYS, description="Days without a purchase that mean lapsed.", examples=[365]
     )
-    lost_after_days: int = Field(365, ge=0, le=MAX_DAYS, description="Days without a purchase that mean lost.")
+    lost_after_days: int = Field(
+        365, ge=0, le=MAX_DAYS, description="Days without a purchase that mean lost.", examples=[730]
+    )
     as_of: Instant | None = Field(None, description="Fixes the present, for data that ended in the past.")
 
     def to_domain(self) -> Rules:

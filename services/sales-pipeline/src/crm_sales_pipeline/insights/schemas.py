@@ -17,7 +17,7 @@ from crm_shared.http import Page, PageQuery
 class ExpenseCreate(Strict):
     """Money spent on a campaign or on a deal."""
 
-    campaign_id: CampaignId | None = None
+    campaign_id: CampaignId | None = Field(default=None, examples=["cmp_064gkndciprknf6emc10j6k0as"])
     deal_id: DealId | None = None
     amount: MoneyField = Field(examples=[{"amount": "480.00", "currency": "EUR"}])
     description: Name = Field(examples=["Printing of 2,000 letters"])
