@@ -110,3 +110,50 @@ def test_an_event_of_no_tenant_is_none() -> None:
     fields = orjson.loads(envelope({}).to_bytes()) | {"tenantid": nobody, "partitionkey": f"{nobody}:{UUID(int=3)}"}
     with pytest.raises(ValueError, match="no tenant"):
         Envelope.from_bytes(orjson.dumps(fields))
+
+
+TOLD = {
+    "specversion": "1.0", "id": "order-1", "type": "crm.integration.usage-reported.v1", "source": "erp",
+    "time": "2026-03-01T12:00:00Z", "tenantid": str(UUID(int=2)), "data": {"n": 1},
+}  # fmt: skip
+OTHERS = "crm.integration.usage"
+
+
+def told(**changed: object) -> bytes:
+    return orjson.dumps({name: value for name, value in {**TOLD, **changed}.items() if value is not None})
+
+
+def test_what_others_tell_is_known_again_by_tenant_source_and_id() -> None:
+    assert topic_of(TOLD["type"]) == OTHERS
+    first = Envelope.from_record(OTHERS, told())
+    assert (first.tenant, first.epoch, first.sequence, first.data) == (UUID(int=2), 0, 1, '{"n":1}')
+    assert Envelope.from_record(OTHERS, told(data={"n": 2}, time="2027-03-01T12:00:00Z")).id == first.id
+    others = [told(id="order-2"), told(source="shop"), told(tenantid=str(UUID(int=3)))]
+    assert len({first.id, *(Envelope.from_record(OTHERS, raw).id for raw in others)}) == 4
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"id": None}, {"id": ""}, {"id": 7}, {"source": "x" * 256}, {"tenantid": None}, {"tenantid": str(UUID(int=0))},
+        {"time": "2026-03-01T12:00:00"}, {"time": None}, {"data": None}, {"data": "text"}, {"specversion": "0.3"},
+        {"type": "crm.ticket.opened.v1"}, {"type": "crm.integration.other-told.v1"}, {"type": "usage"},
+    ],
+)  # fmt: skip
+def test_what_others_tell_amiss_is_no_event(changed: dict[str, object]) -> None:
+    with pytest.raises(ValueError):
+        Envelope.from_record(OTHERS, told(**changed))
+
+
+@given(st.binary(max_size=200) | json_values.map(orjson.dumps))
+def test_other_bytes_are_nothing_that_others_tell(raw: bytes) -> None:
+    with pytest.raises(ValueError):
+        Envelope.from_record(OTHERS, raw)
+
+
+def test_our_own_events_cannot_be_told_by_others_nor_theirs_by_us() -> None:
+    ours = envelope({}).to_bytes()
+    with pytest.raises(ValueError, match="doesn't belong"):
+        Envelope.from_record(OTHERS, ours)
+    with pytest.raises(ValueError):
+        Envelope.from_record("crm.ticket", told(type="crm.ticket.opened.v1"))

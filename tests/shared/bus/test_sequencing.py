@@ -1,5 +1,6 @@
 """The rules of sequence, epoch, snapshot and erasure, without a database."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -55,6 +56,16 @@ def applied(result: Plan) -> list[int]:
 )
 def test_judge(at: tuple[int, int], position: tuple[int, int], kind: str, verdict: Verdict) -> None:
     assert judge(Position(*at), Position(*position), kind) is verdict
+
+
+def test_an_event_out_of_sequence_waits_for_nothing_but_a_key_that_waits() -> None:
+    late = [replace(incoming(seq), in_sequence=False) for seq in (7, 9, 9)]
+    free = plan(late, {})
+    assert applied(free) == [7, 9, 9]
+    assert (free.positions, free.newly_parked, free.stale) == ({}, {}, [])
+    held = plan(late, {KEY: KeyState(Position(0, 6), parked=True)})
+    assert applied(held) == []
+    assert len(held.waiting) == 3
 
 
 def test_rounds_hold_one_event_of_each_key() -> None:
