@@ -59,6 +59,7 @@ ALSO: dict[str, tuple[str, ...]] = {
     "ConsentItem": ("customer_id",),
     "SuppressionCreate": ("address",),
     "QuoteCreate": ("customer_id",),
+    "WebhookReplay": ("since",),
 }
 """Fields that a body needs beside those that its schema requires."""
 DEEPEST = 4

@@ -36,8 +36,10 @@ ACROSS = {
     "idempotency_key": {"SELECT", "DELETE"},
     "routing_change": {"SELECT"},
     "routing_shard": {"SELECT"},
+    "webhook_lane": {"SELECT"},
+    "event_head": {"SELECT"},
 }
-"""What the worker role may do over all tenants: architecture §5, and which tenants a dispatcher has to look after."""
+"""What the worker role may do over all tenants: architecture §5, and which tenants something is to be done for."""
 
 
 @pytest.fixture(params=SERVICES)

@@ -104,6 +104,9 @@ async def _people(world: World) -> None:
     await world.make("/v1/users", user)
     await world.make("/v1/sessions", {"tenant": world.slug, "email": email, "password": PASSWORD})
     await world.make("/v1/api-keys", {"name": f"{world.mark} spare", "roles": ["viewer"]})
+    url = f"https://{world.mark}.invalid/hook"  # a name that leads nowhere: what is tested there fails, and is logged
+    hook = await world.make("/v1/webhooks", {"url": url, "description": f"{world.mark} hook"})
+    await world.make(f"/v1/webhooks/{hook}/test")
 
 
 async def _customers(world: World) -> None:
