@@ -6,7 +6,7 @@ from crm_suite.topology import GATEWAY, NAMES
 
 from .manifests import Manifest, Pod, Rendered, matches, rendered
 
-OUTSIDE = {"gateway-worker": {443, 8443}, "communication-dispatch-worker": {25, 465, 587}}
+OUTSIDE = {"gateway-api": {443, 8443}, "gateway-worker": {443, 8443}, "communication-dispatch-worker": {25, 465, 587}}
 """Who may speak to any address of the world, and on which ports."""
 
 
