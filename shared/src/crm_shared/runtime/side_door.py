@@ -11,6 +11,7 @@ from crm_shared.http.health import add_health
 from crm_shared.observability.health import Check
 
 _GRACE_S = 1
+_LOOK_S = 0.005
 
 
 class _Server(uvicorn.Server):
@@ -42,6 +43,11 @@ async def side_door(host: str, port: int, checks: Mapping[str, Check]) -> AsyncG
         )
     )
     serving = asyncio.create_task(server.serve(), name="side-door")
+    while not server.started:
+        if serving.done():
+            serving.result()
+            raise RuntimeError("The side door ended before it was open.")
+        await asyncio.sleep(_LOOK_S)
     try:
         yield
     finally:
