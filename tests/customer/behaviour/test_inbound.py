@@ -1,5 +1,6 @@
 """What other systems write to the bus about customers' behaviour."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -11,11 +12,14 @@ import orjson
 import pytest
 
 from crm_customer.behaviour.inbound import BehaviourReported
+from crm_shared.bus.consumer import Consumer
 from crm_shared.bus.effects import Effects
 from crm_shared.bus.intake import Intake
 from crm_shared.bus.parked_keys import ParkedKeys
-from crm_shared.bus.port import Delivered
+from crm_shared.bus.port import Delivered, Record
+from crm_shared.bus.postgres_log import PostgresLog
 from crm_shared.ids import new_id, public_id
+from crm_shared.testing.cluster import Cluster
 from crm_shared.testing.kit import ServiceKit
 
 Register = Callable[..., Awaitable[UUID]]
@@ -138,3 +142,27 @@ async def test_nobody_speaks_of_a_company_that_there_is_not(line: Line, kit: Ser
         await connection.close()
     assert len(rows) == 4
     assert any(f"no tenant {stranger}" in row["error"] for row in rows)
+
+
+async def test_the_embedded_bus_brings_them_to_the_service_too(
+    line: Line, kit: ServiceKit, http: httpx.AsyncClient, register: Register, cluster: Cluster
+) -> None:
+    customer = await register(external_source="web-shop", external_id="C-7")
+    bus = PostgresLog(await cluster.bare())
+    effects = Effects(kit.service.projections, kit.service.reactions, kit.clock)
+    consumer = Consumer(kit.worker, bus, name=kit.service.name, effects=effects, clock=kit.clock)
+    assert TOPIC in kit.service.topics_consumed, "so a worker makes it"
+    await bus.ensure_topics(kit.service.topics_consumed)
+    consuming = asyncio.create_task(consumer.run())
+    try:
+        told = line.told()
+        await bus.publish([Record(TOPIC, "C-7", told), Record(TOPIC, "", told), Record(TOPIC, "C-7", line.told())])
+        async with asyncio.timeout(20):
+            while await purchases(http, customer) < 2:
+                await asyncio.sleep(0.02)
+    finally:
+        await consumer.stop()
+        await consuming
+        await bus.aclose()
+    assert await purchases(http, customer) == 2
+    assert await line.waiting() == []
