@@ -96,6 +96,10 @@ def test_no_line_says_anything_of_a_person_or_a_secret(lines):
     assert [value for value in (*PERSON, "leak.example", "tok" * 9) if value in text] == []
 
 
+def test_the_embedded_database_keeps_rows_out_of_its_log_too(lines, cluster):
+    assert [value for value in PERSON if value in cluster.server.log.read_text()] == []
+
+
 def test_errors_keep_what_leads_to_their_cause(lines):
     failed = [line for line in lines if line["event"] == "handler_failed"]
     assert [line["error"] for line in failed] == ["ValueError", "ValidationError"]

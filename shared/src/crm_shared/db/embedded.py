@@ -32,6 +32,8 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",
+    # An error's words hold a row's values. Whose statement failed is told, and logs it without them.
+    "log_min_messages": "log",
     "max_wal_size": "2GB",
     "wal_compression": "on",
     "random_page_cost": "1.1",
