@@ -1,4 +1,4 @@
-"""`python -m crm_<service> api | worker | provision | migrate | migrated | revision | contracts`."""
+"""`python -m crm_<service> api | worker | provision | migrate | migrated | restored | revision | contracts`."""
 
 import argparse
 import asyncio
@@ -9,6 +9,7 @@ from functools import partial
 import uvloop
 
 from crm_shared.db.arrival import until_migrated
+from crm_shared.db.base_backup import begin_epoch
 from crm_shared.db.migrations import autogenerate, upgrade
 from crm_shared.db.provision import provision
 from crm_shared.observability.health import DRAINING
@@ -21,20 +22,7 @@ from crm_shared.settings import ServiceSettings, UnsafeSettings, refuse_publishe
 
 def main(service: Service) -> None:
     """Run one process of the service as its arguments and the environment say."""
-    parser = argparse.ArgumentParser(prog=service.name, description=service.title)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("api", help="serve HTTP")
-    commands.add_parser("worker", help="relay, consume, keep time, do long jobs")
-    commands.add_parser("provision", help="make database, roles and extensions on a server, as its administrator")
-    commands.add_parser("migrate", help="bring the database up to date")
-    migrated = commands.add_parser("migrated", help="wait until the database is as new as this code")
-    migrated.add_argument("--within", type=float, default=1_800, metavar="SECONDS")
-    revision = commands.add_parser("revision", help="write a migration from the tables' difference to the database")
-    revision.add_argument("message")
-    revision.add_argument("--kernel", action="store_true", help="of the kernel's tables instead of the service's")
-    contracts = commands.add_parser("contracts", help="write openapi.json, asyncapi.json and event schemas")
-    contracts.add_argument("folder", nargs="?", help="where to (default: the service's own contracts/)")
-    arguments = parser.parse_args()
+    arguments = _parser(service).parse_args()
     if arguments.command == "contracts":
         from crm_shared.runtime.contracts import write_contracts  # noqa: PLC0415 # needed by no running process
 
@@ -54,6 +42,8 @@ def main(service: Service) -> None:
             asyncio.run(provision(service.name, settings))
         case "migrate":
             asyncio.run(upgrade(service.schema, settings.owner_database_url))
+        case "restored":
+            asyncio.run(begin_epoch(service.schema, settings.owner_database_url))
         case "migrated":
             try:
                 asyncio.run(until_migrated(service.schema, settings.database_url, within_s=arguments.within))
@@ -63,6 +53,24 @@ def main(service: Service) -> None:
             asyncio.run(
                 autogenerate(service.schema, settings.owner_database_url, arguments.message, kernel=arguments.kernel)
             )
+
+
+def _parser(service: Service) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=service.name, description=service.title)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("api", help="serve HTTP")
+    commands.add_parser("worker", help="relay, consume, keep time, do long jobs")
+    commands.add_parser("provision", help="make database, roles and extensions on a server, as its administrator")
+    commands.add_parser("migrate", help="bring the database up to date")
+    migrated = commands.add_parser("migrated", help="wait until the database is as new as this code")
+    migrated.add_argument("--within", type=float, default=1_800, metavar="SECONDS")
+    commands.add_parser("restored", help="begin a new epoch of events: once, after a backup was brought back")
+    revision = commands.add_parser("revision", help="write a migration from the tables' difference to the database")
+    revision.add_argument("message")
+    revision.add_argument("--kernel", action="store_true", help="of the kernel's tables instead of the service's")
+    contracts = commands.add_parser("contracts", help="write openapi.json, asyncapi.json and event schemas")
+    contracts.add_argument("folder", nargs="?", help="where to (default: the service's own contracts/)")
+    return parser
 
 
 def _settings(service: Service, part: str) -> ServiceSettings:
