@@ -10,7 +10,7 @@ from crm_gateway.gateway import merged_document
 from crm_gateway.serving import serve_gateway
 from crm_gateway.subscriptions.catalogue import kinds_in
 from crm_shared.runtime import main
-from crm_shared.runtime.contracts import asyncapi
+from crm_shared.runtime.asyncapi import asyncapi
 
 _MERGED = Path(__file__).parent / "openapi" / "merged.json"
 _CATALOGUE = Path(__file__).parent / "subscriptions" / "catalogue.json"

@@ -19,7 +19,9 @@ class EventFilter(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     types: str | None = Field(None, max_length=2_000, description=_TYPES, examples=["crm.customer.*,crm.deal.won.v1"])
-    subject: str | None = Field(None, max_length=100, description=_SUBJECT, examples=["cus_064gkndciprknf6emc10j6k0as"])
+    subject: str | None = Field(
+        None, pattern=r"^[a-z]{2,16}_[0-9a-z]{1,40}$", description=_SUBJECT, examples=["cus_064gkndciprknf6emc10j6k0as"]
+    )
     cursor: str | None = Field(
         None, max_length=100, description="Begin after this: an event's `id` in the stream, or a page's."
     )
@@ -50,21 +52,27 @@ class EventRead(Read):
     """One event: CloudEvents 1.0 in its JSON form; `data` is as the event's schema says."""
 
     specversion: str = Field(examples=["1.0"])
-    id: str = Field(description="The same for every delivery of this event; forget it after a week at the earliest.")
+    id: str = Field(
+        description="The same for every delivery of this event; forget it after a week at the earliest.",
+        examples=["01890a5d-ac96-774b-bcce-b302099a8057"],
+    )
     type: str = Field(examples=["crm.customer.updated.v1"])
     source: str = Field(description="The service that says so.", examples=["customer"])
     subject: str = Field(description="Whom it is about.", examples=["cus_064gkndciprknf6emc10j6k0as"])
     time: Instant
     datacontenttype: str = Field(examples=["application/json"])
-    tenantid: str
-    partitionkey: str = Field(description="Events with the same key come in order.")
+    tenantid: str = Field(examples=["01890a5d-ac96-774b-bcce-b302099a8057"])
+    partitionkey: str = Field(
+        description="Events with the same key come in order.",
+        examples=["01890a5d-ac96-774b-bcce-b302099a8057:01890a5d-ac96-774b-bcce-b302099a8057"],
+    )
     epoch: int = Field(
         description="Grows when the service's data was restored from a backup; then `sequence` begins anew."
     )
     sequence: str = Field(
         description="Counts the subject's events, as text that sorts.", examples=["00000000000000000007"]
     )
-    traceparent: str | None = Field(None, description="The trace it belongs to, if there is one.")
+    traceparent: str | None = Field(None, description="The trace it belongs to, if there is one.", examples=[None])
     data: dict[str, Any] = Field(examples=[{"display_name": "Ada Lovelace"}])
 
 
@@ -72,4 +80,6 @@ class EventPage(Page):
     """Some events in the order in which they were kept."""
 
     items: list[EventRead]
-    resume: str = Field(description="Send it as `cursor` next time, also when there is nothing more now.")
+    resume: str = Field(
+        description="Send it as `cursor` next time, also when there is nothing more now.", examples=["5f3a.1042"]
+    )

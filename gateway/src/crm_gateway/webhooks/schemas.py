@@ -45,9 +45,9 @@ Overlap = Annotated[int, Field(ge=0, le=168, description="For so long the old se
 class WebhookCreate(Strict):
     """An address that events are to be sent to."""
 
-    url: Url
-    description: Description = ""
-    types: EventTypes = Field(default_factory=list[str])
+    url: Url = Field(examples=["https://warehouse.example.com/events"])
+    description: Description = Field(default="", examples=["Orders to the warehouse"])
+    types: EventTypes = Field(default_factory=list[str], examples=[["crm.order.placed.v1"]])
     subject: Subject | None = None
     payload: Payload = Field(
         Payload.FULL, description="`thin` leaves out the event's `data`: only what happened to which record is sent."
@@ -72,7 +72,7 @@ class WebhookUpdate(Strict):
 
     url: Url = ""
     description: Description = ""
-    types: EventTypes = Field(default_factory=list[str])
+    types: EventTypes = Field(default_factory=list[str], examples=[["crm.order.placed.v1", "crm.order.returned.v1"]])
     subject: Subject | None = None
     payload: Payload = Payload.FULL
     enabled: bool = True
@@ -81,7 +81,7 @@ class WebhookUpdate(Strict):
 class WebhookRotate(Strict):
     """How long receivers have to learn the new secret."""
 
-    overlap_hours: Overlap = 24
+    overlap_hours: Overlap = Field(default=24, examples=[24])
 
     @property
     def overlap(self) -> timedelta:
@@ -92,7 +92,9 @@ class WebhookRotate(Strict):
 class WebhookReplay(Strict):
     """What is to be sent once more; name either a time or a cursor."""
 
-    since: Instant | None = Field(None, description="From this time on, as far back as events are kept.")
+    since: Instant | None = Field(
+        None, description="From this time on, as far back as events are kept.", examples=["2026-01-31T12:00:00Z"]
+    )
     cursor: Annotated[str, StringConstraints(max_length=100)] | None = Field(
         None, description="After this cursor, of the stream of events or of a webhook."
     )
@@ -114,19 +116,23 @@ class WebhookRead(Read):
     """An address that events are sent to."""
 
     id: WebhookId
-    url: str
-    description: str
-    types: list[str]
-    subject: str | None
+    url: str = Field(examples=["https://warehouse.example.com/events"])
+    description: str = Field(examples=["Orders to the warehouse"])
+    types: list[str] = Field(examples=[["crm.order.placed.v1"]])
+    subject: str | None = Field(examples=[None])
     payload: Annotated[str, extensible(Payload)]
     enabled: bool
     disabled_reason: Annotated[str, extensible(Disabled)] | None
     disabled_at: Instant | None
     failing_since: Instant | None = Field(description="Since when it has done nothing but fail.")
     rests_until: Instant | None = Field(description="Until then nothing is sent: it failed, or asked for it.")
-    cursor: str | None = Field(description="How far it has got; what follows is yet to be tried.")
+    cursor: str | None = Field(
+        description="How far it has got; what follows is yet to be tried.", examples=["5f3a.1042"]
+    )
     replaying: bool = Field(description="Whether events of the past are being sent once more.")
-    owner: str = Field(description="Whoever wrote it last; it gets what they may see.")
+    owner: str = Field(
+        description="Whoever wrote it last; it gets what they may see.", examples=["usr_064gkndciprknf6emc10j6k0as"]
+    )
     overlap_until: Instant | None = Field(description="Until when the secret before the last rotation signs too.")
     version: int
     created_at: Instant
@@ -140,7 +146,7 @@ class WebhookRead(Read):
 class WebhookSecretRead(WebhookRead):
     """A webhook with its secret, shown this once; a repeat of the request shows null."""
 
-    secret: str | None
+    secret: str | None = Field(examples=["whsec_…"])
 
 
 class WebhookPage(Page):
@@ -155,9 +161,9 @@ class DeliveryAttemptRead(Read):
     number: int
     at: Instant
     status: int | None = Field(description="The HTTP status; null where there was no answer.")
-    error: str | None
+    error: str | None = Field(examples=[None])
     duration_ms: int
-    response: str = Field(description="The first kibibyte of the answer's body.")
+    response: str = Field(description="The first kibibyte of the answer's body.", examples=["ok"])
 
     @classmethod
     def of(cls, attempt: Attempt) -> Self:
@@ -177,8 +183,8 @@ class DeliveryRead(Read):
 
     id: DeliveryId
     event_id: UUID = Field(description="The event's id, and the header `webhook-id`.")
-    type: str
-    subject: str
+    type: str = Field(examples=["crm.customer.registered.v1"])
+    subject: str = Field(examples=["cus_064gkndciprknf6emc10j6k0as"])
     state: Annotated[str, extensible(State)]
     reason: Annotated[str, extensible(Reason)] | None = Field(description="Why it was dropped or has failed.")
     attempts: list[DeliveryAttemptRead]

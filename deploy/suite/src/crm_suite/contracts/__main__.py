@@ -3,9 +3,9 @@
 import argparse
 import re
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
+from crm_shared.clock import SystemClock
 from crm_suite.contracts.releases import Contracts, Fault, foreign_topics
 
 
@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def _faults(contracts: list[Contracts]) -> list[Fault]:
-    today = datetime.now(UTC).date()
+    today = SystemClock().now().date()
     foreign = foreign_topics(contracts)
     return [fault for one in contracts for fault in one.faults(foreign=foreign, today=today)]
 
