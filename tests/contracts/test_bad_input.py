@@ -96,6 +96,8 @@ async def test_every_filter_takes_hostile_text_without_falling_over(kit: Service
     hostile = ["\x00", "' OR 1=1 --", "%", "9" * 400, "-1", "é" * 200, "NaN", "2026-13-45", "9999-12-31T23:59:59Z"]
     async with kit.client(kit.tenant()) as client:
         for method, path, operation in operations(kit):
+            if "text/event-stream" in operation["responses"].get("200", {}).get("content", {}):
+                continue  # what it takes has no end; its filters are those of the list beside it
             for parameter in operation.get("parameters", []):
                 if method == "GET" and parameter["in"] == "query":
                     for value in hostile:
