@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-BUSY = {
+BUSY: dict[str, Any] = {
     "type": "about:blank",
     "title": "Unavailable",
     "status": 503,
@@ -60,7 +60,7 @@ class Between:
 
 
 @contextmanager
-def standing_between(upstream: str) -> Iterator[Between]:
+def standing_between(upstream: str) -> Generator[Between]:
     between = Between(upstream)
 
     class Handler(Passing):

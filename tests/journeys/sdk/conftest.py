@@ -1,8 +1,8 @@
 """Both clients, generated and built once, and a tenant of a running suite for them."""
 
-import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +11,13 @@ import pytest
 from tests.journeys.conftest import RunningSuite
 
 from crm_suite.allinone.operator import open_tenant
+from generator import packing
 
 from .between import Between, standing_between
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = ROOT / "gateway/src/crm_gateway/openapi/merged.json"
 METHODS = {"get", "post", "put", "patch", "delete"}
-TSC = ROOT / "deploy/node/node_modules/.bin/tsc"
 
 
 def generate(folder: Path) -> None:
@@ -35,21 +35,25 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def _importable(generated: Path) -> Iterator[None]:
-    sys.path.insert(0, str(generated / "python/src"))
+    """The wheel as it is shipped; Python imports from it without unpacking."""
+    wheel = str(packing.wheel(generated))
+    sys.path.insert(0, wheel)
     yield
-    sys.path.remove(str(generated / "python/src"))
+    sys.path.remove(wheel)
 
 
 @pytest.fixture(scope="session")
 def node_project(generated: Path) -> Path:
-    """A project that has the TypeScript client, compiled, among its modules."""
-    if shutil.which("node") is None or not TSC.exists():
+    """A project that has the TypeScript client, as it is shipped, among its modules."""
+    package = packing.npm_package(generated)
+    if package is None:
         pytest.skip("Node isn't here; `make setup-dev` says so, too")
-    subprocess.run([TSC, "-p", generated / "typescript"], check=True, timeout=100)
     project = generated / "project"
     modules = project / "node_modules"
     modules.mkdir(parents=True)
-    (modules / "corkscrew-crm").symlink_to(generated / "typescript")
+    with tarfile.open(package) as packed:
+        packed.extractall(modules, filter="data")
+    (modules / "package").rename(modules / "corkscrew-crm")
     (modules / "@types").symlink_to(ROOT / "deploy/node/node_modules/@types")
     (modules / "undici-types").symlink_to(ROOT / "deploy/node/node_modules/undici-types")
     return project

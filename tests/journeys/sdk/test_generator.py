@@ -30,12 +30,11 @@ def checksums(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_it_writes_the_same_files_each_time(tmp_path: Path) -> None:
-    generate(tmp_path / "once")
-    generate(tmp_path / "again")
-    once = checksums(tmp_path / "once")
-    assert len(once) > 100
-    assert once == checksums(tmp_path / "again")
+def test_it_writes_the_same_files_each_time(generated: Path, tmp_path: Path) -> None:
+    generate(tmp_path)
+    again = checksums(tmp_path)
+    assert len(again) > 100
+    assert again == checksums(generated)
 
 
 def test_every_operation_is_a_method_of_each_client(generated: Path) -> None:

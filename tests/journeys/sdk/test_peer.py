@@ -12,7 +12,10 @@ BYTES = ["text/csv", "application/jsonl", "application/x-ndjson", "message/rfc82
 
 
 def test_openapi_python_client_digests_every_operation_without_a_warning(tmp_path: Path) -> None:
-    settings = {"content_type_overrides": dict.fromkeys(BYTES, "application/octet-stream"), "post_hooks": []}
+    settings: dict[str, object] = {
+        "content_type_overrides": dict.fromkeys(BYTES, "application/octet-stream"),
+        "post_hooks": [],
+    }
     (tmp_path / "config.yml").write_text(json.dumps(settings))
     command = [sys.executable, "-m", "openapi_python_client", "generate", "--path", DOCUMENT, "--meta", "none"]
     told = subprocess.run(

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from tests.journeys.conftest import RunningSuite
 
+from generator.packing import TSC
+
 from .between import standing_between
-from .conftest import ROOT, TSC, Place, open_place
+from .conftest import ROOT, Place, open_place
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("journeys"), pytest.mark.timeout(120)]
 
