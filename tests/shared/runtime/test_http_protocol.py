@@ -17,6 +17,7 @@ class Line(asyncio.Transport):
 
     def __init__(self) -> None:
         super().__init__()
+        self.ended = asyncio.Event()
         self.writes: list[bytes] = []
         self.closed = False
 
@@ -25,6 +26,7 @@ class Line(asyncio.Transport):
 
     def close(self) -> None:
         self.closed = True
+        self.ended.set()
 
     def is_closing(self) -> bool:
         return self.closed
@@ -43,7 +45,7 @@ async def asked(app: Any, request: bytes) -> Line:
     protocol.data_received(request)
     await asyncio.gather(*state.tasks)
     await asyncio.sleep(0)
-    protocol._unset_keepalive_if_required()
+    protocol.connection_lost(ConnectionResetError())
     return line
 
 
@@ -139,7 +141,7 @@ async def test_requests_sent_ahead_are_answered_in_their_order():
     while state.tasks:
         await asyncio.gather(*state.tasks)
     assert [write[-2:] for write in line.writes] == [b"/1", b"/2"]
-    protocol._unset_keepalive_if_required()
+    protocol.connection_lost(ConnectionResetError())
 
 
 async def test_the_application_sees_the_request_as_it_was_asked():
@@ -152,3 +154,62 @@ async def test_the_application_sees_the_request_as_it_was_asked():
     await asked(app, GET)
     assert (seen["method"], seen["path"], seen["raw_path"], seen["query_string"]) == ("GET", "/a b", b"/a%20b", b"c")
     assert seen["http_version"] == "1.1"
+
+
+@pytest.mark.parametrize("name", [b"content-length", b"Content-Length", b"CONTENT-LENGTH"])
+async def test_a_length_counts_however_it_is_spelt(name: bytes):
+    line = await asked(answering(b"{}", headers=((name, b"2"),)), GET)
+    assert line.writes == [b"HTTP/1.1 200 OK\r\n" + name + b": 2\r\n\r\n{}"]
+
+
+class TestResting:
+    """A connection without a request is closed after a while, however many it has had."""
+
+    def begun(self, app: Any, rest_s: float) -> tuple[Protocol, Line, ServerState]:
+        state, line = ServerState(), Line()
+        protocol = Protocol(uvicorn.Config(app, log_config=None, ws="none"), state, {})
+        protocol.timeout_keep_alive = rest_s  # uvicorn's setting takes whole seconds
+        protocol.connection_made(line)
+        return protocol, line, state
+
+    async def test_it_is_closed_when_it_has_rested_for_long_enough_and_not_before(self):
+        protocol, line, state = self.begun(answering(b"", headers=()), 0.3)
+        loop = asyncio.get_running_loop()
+        for _ in range(4):
+            protocol.data_received(GET)
+            await asyncio.gather(*state.tasks)
+            assert not line.closed
+            last = loop.time()
+            await asyncio.sleep(0.1)
+        await asyncio.wait_for(line.ended.wait(), 5)
+        assert loop.time() - last >= 0.3
+        protocol.connection_lost(ConnectionResetError())
+
+    async def test_it_is_not_closed_amid_a_request_that_takes_longer(self):
+        go_on = asyncio.Event()
+        answered = answering(b"", headers=())
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            if scope["path"] == "/slow":
+                await go_on.wait()
+            await answered(scope, receive, send)
+
+        protocol, line, state = self.begun(app, 0.05)
+        protocol.data_received(GET)
+        await asyncio.gather(*state.tasks)
+        protocol.data_received(GET.replace(b"/a%20b?c", b"/slow"))
+        await asyncio.sleep(0.2)
+        assert not line.closed
+        go_on.set()
+        await asyncio.gather(*state.tasks)
+        await asyncio.wait_for(line.ended.wait(), 5)  # it rests again, and not for ever
+        protocol.connection_lost(ConnectionResetError())
+
+    async def test_one_that_is_gone_is_looked_after_no_more(self):
+        protocol, _, state = self.begun(answering(b"", headers=()), 60)
+        protocol.data_received(GET)
+        await asyncio.gather(*state.tasks)
+        timer = protocol.timeout_keep_alive_task
+        assert timer is not None
+        protocol.connection_lost(ConnectionResetError())
+        assert timer.cancelled()

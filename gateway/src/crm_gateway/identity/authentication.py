@@ -96,6 +96,9 @@ class Recognition:
         lasts_s = _REMEMBERED_S if principal is not None else _UNKNOWN_REMEMBERED_S
         if len(self._known) >= _MOST_REMEMBERED:
             self._known.clear()
+        before = self._known.get(digest)
+        if before is not None and before.principal == principal:
+            principal = before.principal  # the very same: whoever keeps something by it compares no scopes
         memory = self._known[digest] = _Memory(principal, self._ticks() + lasts_s)
         return memory
 

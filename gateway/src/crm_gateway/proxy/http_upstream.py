@@ -44,10 +44,11 @@ class _Exchange:
         connection = self._upstream.idle() or await self._upstream.connect()
         self._connection = connection
         self._answer = answer = connection.ask(head_of(self._request, self._upstream.host))
+        body = self._request.body
         try:
-            if isinstance(self._request.body, AsyncIterator):
+            if body is not None and not isinstance(body, bytes):
                 # An upstream may answer before it has heard all; so sending and hearing go on side by side.
-                self._sending = asyncio.create_task(self._send(self._request.body))
+                self._sending = asyncio.create_task(self._send(body))
             await answer.head()
         except BaseException:
             await self._leave(whole=False)
@@ -139,7 +140,7 @@ def head_of(request: UpstreamRequest, host: bytes) -> bytes:
     lines = [request.method.encode("ascii"), b" ", request.target, b" HTTP/1.1\r\nhost: ", host, b"\r\n"]
     for name, value in request.headers:
         lines += (name, b": ", value, b"\r\n")
-    if isinstance(body, AsyncIterator):
+    if body is not None and not isinstance(body, bytes):
         lines.append(b"\r\n" if _is_sized(request.headers) else b"transfer-encoding: chunked\r\n\r\n")
     elif not (body or request.method in _WITH_BODY) or _is_sized(request.headers):
         lines += (b"\r\n", body or b"")

@@ -16,6 +16,7 @@ from crm_shared.observability.health import DRAINING
 CLOSING = "crm.closing"
 """Where a request's scope holds the event of this server's stopping."""
 _BODYLESS = frozenset({204, 304})
+_FRAMING_LENGTHS = frozenset(map(len, (b"content-length", b"transfer-encoding", b"connection")))
 
 
 class Cycle(RequestResponseCycle):
@@ -42,29 +43,33 @@ class Cycle(RequestResponseCycle):
         asyncio.get_running_loop().call_soon(self._flush)
 
     def _joined(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
-        lines = [STATUS_LINE[status]]
+        parts = [STATUS_LINE[status]]
+        lines = 1 + len(headers)
         closes = False
         for name, value in headers:
-            lines.append(b"%b: %b\r\n" % (name, value))
-            match name.lower():
-                case b"content-length":
-                    self.expected_content_length = int(value)
-                    self.chunked_encoding = False
-                case b"transfer-encoding":
-                    self.chunked_encoding = value.lower() == b"chunked" or None
-                case b"connection":
-                    closes = b"close" in value.lower()
-                case _:
-                    pass
+            parts += (name, b": ", value, b"\r\n")
+            if len(name) in _FRAMING_LENGTHS:  # few others are: it spares looking at each name
+                match name.lower():
+                    case b"content-length":
+                        self.expected_content_length = int(value)
+                        self.chunked_encoding = False
+                    case b"transfer-encoding":
+                        self.chunked_encoding = value.lower() == b"chunked" or None
+                    case b"connection":
+                        closes = b"close" in value.lower()
+                    case _:
+                        pass
         self.keep_alive = self.keep_alive and not closes
         if not self.keep_alive and not closes:
-            lines.append(b"connection: close\r\n")
+            parts.append(b"connection: close\r\n")
+            lines += 1
         if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in _BODYLESS:
             self.chunked_encoding = True
-            lines.append(b"transfer-encoding: chunked\r\n")
-        head = b"".join(lines)
+            parts.append(b"transfer-encoding: chunked\r\n")
+            lines += 1
+        head = b"".join(parts)
         # One line each: a line's end within a value would begin a header, or an answer, of somebody else's making.
-        if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines) or b"\0" in head:
+        if head.count(b"\n") != lines or head.count(b"\r") != lines or b"\0" in head:
             raise RuntimeError("a header of the answer holds the end of a line")
         return head + b"\r\n"
 
@@ -109,6 +114,44 @@ class Protocol(HttpToolsProtocol):
         """A client is there."""
         super().connection_made(transport)
         self._closing = asyncio.Event()
+        self._rests_since: float | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone, or was cut off."""
+        super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+
+    def on_response_complete(self) -> None:
+        """An answer has left whole: the next request begins, or the connection rests."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        # One timer for the connection's life: setting one at each answer's end would cost more than it finds.
+        self._rests_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_again_in(self.timeout_keep_alive)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._rests_since = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Closes a connection that has rested for too long."""
+        self.timeout_keep_alive_task = None
+        if self._rests_since is None:
+            return  # the end of the answer that is due sets another
+        left_s = self._rests_since + self.timeout_keep_alive - self.loop.time()
+        if left_s > 0:
+            self._look_again_in(left_s)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _look_again_in(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def shutdown(self) -> None:
         """The server stops: whoever answers without an end is told so, by the event that `CLOSING` names."""
