@@ -213,16 +213,19 @@ REASONS = {
             "pk_metric_closed pk_metric_interval",
         },
         _PART: {
+            "gateway": "pk_kept_event pk_webhook_attempt pk_webhook_lane",
             "sales-pipeline": "pk_stage pk_deal_lead pk_quote_line pk_order_line",
             "communication-dispatch": "pk_attempt",
             "contact-center": "pk_agent_skill pk_interaction_event pk_interaction_participant uq_interaction_leg_open "
             "pk_sla_notice pk_sla_policy pk_ticket_event",
         },
         _BEGUN: {
+            "gateway": "pk_event_head",
             "sales-pipeline": "pk_number_series",
             "contact-center": "pk_channel_cost pk_routing_shard pk_survey_key pk_ticket_counter",
         },
         _JOB: {
+            "gateway": "webhook_delivery_made",
             "customer": "pk_import_error pk_import_touched pk_upload_chunk pk_value_draft pk_value_run",
             "communication-dispatch": "pk_lane uq_inbound_mail_digest uq_message_recipient uq_message_coupon "
             "pk_audience_member uq_audience_member_reached",

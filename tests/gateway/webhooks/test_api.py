@@ -1,5 +1,6 @@
 """Administering webhooks over HTTP."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -167,6 +168,16 @@ class TestEnabling:
         [event] = await company.happen(UPDATED)
         await company.drain()
         assert receiver.ids == [str(event.id)]
+
+    async def test_of_several_who_enable_it_at_once_none_is_in_the_way_of_another(
+        self, company: Company, receiver: Receiver
+    ):
+        webhook = await company.webhook(receiver, enabled=False)
+        http = await company.http()
+        path = f"/v1/webhooks/{webhook['id']}/enable"
+        answers = await asyncio.gather(*(http.post(path) for _ in range(6)))
+        assert {answer.status_code for answer in answers} == {200}
+        assert (await company.seen(webhook))["enabled"]
 
 
 class TestTesting:
