@@ -13,6 +13,8 @@ from crm_gateway.app import SERVICE as GATEWAY
 from crm_sales_pipeline.app import SERVICE as SALES
 from crm_shared.http.app import create_app
 from crm_shared.http.examples import Composer
+from crm_shared.runtime import Service
+from crm_shared.runtime.contracts import event_schema
 
 Document = dict[str, Any]
 SERVICES = [CUSTOMER, SALES, COMMUNICATION, CONTACT_CENTER, GATEWAY]
@@ -107,3 +109,35 @@ def test_every_refusal_is_the_one_problem_model_with_an_example(document: Docume
         shown = told["content"]["application/problem+json"]
         assert shown["schema"] == PROBLEM
         assert not list(errors(document, PROBLEM, shown["example"]))
+
+
+def test_no_answer_has_an_enumeration_that_cannot_grow(document: Document) -> None:
+    closed = [
+        f"{which}: {place}"
+        for operation in operations(document)
+        for which, content in bodies(operation)
+        if not which.endswith("request")
+        for place in enumerations(document, content["schema"], ())
+    ]
+    assert sorted(set(closed)) == [], "let it grow: Annotated[Kind, extensible(Kind)]"
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_no_event_has_an_enumeration_that_cannot_grow(service: Service) -> None:
+    closed = {event.TYPE: list(enumerations({}, event_schema(event), ())) for event in service.published}
+    assert {name: places for name, places in closed.items() if places} == {}, "let it grow: extensible(…)"
+
+
+def enumerations(document: Document, node: Any, seen: tuple[str, ...]) -> Iterator[str]:
+    """Where a schema lists all values that there will ever be."""
+    if isinstance(node, list):
+        for child in node:
+            yield from enumerations(document, child, seen)
+    elif isinstance(node, dict):
+        if isinstance(node.get("enum"), list):
+            yield "/".join(seen)
+        name = str(node.get("$ref", "")).removeprefix("#/components/schemas/")
+        if name in document.get("components", {}).get("schemas", {}) and name not in seen:
+            yield from enumerations(document, document["components"]["schemas"][name], (*seen, name))
+        for child in node.values():
+            yield from enumerations(document, child, seen)
