@@ -14,6 +14,19 @@ def test_keys_are_made_once_and_kept(tmp_path: Path) -> None:
     assert Home(tmp_path).keys() != Home(tmp_path / "other").keys()
 
 
+def test_a_folder_of_an_older_version_keeps_its_keys_and_gets_what_it_lacks(tmp_path: Path) -> None:
+    keys = Home(tmp_path).keys()
+    kept = json.loads((tmp_path / "keys.json").read_text())
+    del kept["webhook_keys"]
+    (tmp_path / "keys.json").write_text(json.dumps(kept))
+    later = Home(tmp_path).keys()
+    assert (later.signing_key, later.cursor_secret, later.link_secret) == (
+        keys.signing_key, keys.cursor_secret, keys.link_secret,
+    )  # fmt: skip
+    assert len(later.webhook_keys) > 20
+    assert Home(tmp_path).keys() == later
+
+
 def test_what_is_kept_is_for_its_owner_only(tmp_path: Path) -> None:
     Home(tmp_path).keys()
     assert (tmp_path / "keys.json").stat().st_mode & 0o077 == 0

@@ -4,7 +4,7 @@ import fcntl
 import os
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -29,6 +29,7 @@ class Keys:
     signing_key: dict[str, Any]
     cursor_secret: str
     link_secret: str
+    webhook_keys: str
 
     @classmethod
     def new(cls) -> "Keys":
@@ -38,6 +39,7 @@ class Keys:
             signing_key=TokenSigner.generate().private_jwk(),
             cursor_secret=secrets.token_urlsafe(32),
             link_secret=secrets.token_urlsafe(32),
+            webhook_keys=secrets.token_urlsafe(32),
         )
 
 
@@ -104,10 +106,11 @@ class Home:
             self._lock = None
 
     def keys(self) -> Keys:
-        kept = self._read("keys.json")
-        if kept is not None:
+        """What is kept; a folder of an older version gets what it lacks."""
+        kept = self._read("keys.json") or {}
+        if kept.keys() >= set(Keys.__slots__):
             return Keys(**kept)
-        keys = Keys.new()
+        keys = replace(Keys.new(), **kept)
         self._write("keys.json", {name: getattr(keys, name) for name in Keys.__slots__})
         return keys
 

@@ -122,6 +122,7 @@ async def _serve(console: Console, wish: Wish, home: Home, *, until: Callable[[]
         gateway=_address(doors.gateway), mail_page=_address(doors.mail_page), smtp=f"127.0.0.1:{port_of(doors.smtp)}"
     )
     _configure_mail(addresses, home)
+    _configure_webhooks(home, wish.host)
     async with suite_running(home, doors, steps) as running:
         access = kept_access(home)
         assert running.gateway.database is not None
@@ -146,6 +147,16 @@ def _configure_mail(addresses: Addresses, home: Home) -> None:
     os.environ.setdefault("LINK_SECRET", home.keys().link_secret)
     # We hold the folder's lock: a sender that left a wave behind is dead, and need not be waited for.
     os.environ.setdefault("SENDER_LEASE_S", "5")
+
+
+def _configure_webhooks(home: Home, host: str) -> None:
+    """Give endpoints' secrets a key; where only this machine reaches us, let webhooks reach programs on it too."""
+    os.environ.setdefault("WEBHOOK_KEYS", home.keys().webhook_keys)
+    os.environ.setdefault("WEBHOOK_LEASE_S", "5")
+    if host in {"127.0.0.1", "::1", "localhost"}:
+        os.environ.setdefault("WEBHOOK_ALLOW_HTTP", "true")
+        os.environ.setdefault("WEBHOOK_ALLOWED_PORTS", "443,1024-65535")
+        os.environ.setdefault("WEBHOOK_ALLOWED_NETWORKS", "127.0.0.1/32,::1/128")
 
 
 def _notes(steps: Steps, home: Home) -> list[str]:
