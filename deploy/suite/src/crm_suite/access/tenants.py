@@ -61,8 +61,9 @@ class Tenants:
         if not yes:
             what = (
                 f"{found['name']} ({found['slug']}) is closed for good: its people and keys are locked out at once, "
-                "and every service is told to purge what it holds of the company: customers and all about them, "
-                "deals, orders, messages, tickets. There is no way back but a backup. Close it?"
+                "and crm.tenant.closed.v1 tells every service and every follower of events to purge what they hold of it: "
+                "customers and all about them, deals, orders, messages, tickets. There is no way back but a backup. "
+                "Close it?"
             )
             # Standard output is for data; a question goes where complaints go.
             typer.confirm(what, abort=True, err=True)
