@@ -58,6 +58,8 @@ class Dispatcher:
             response = await leaf.handle(request)
         except Exception as error:  # noqa: BLE001 # each kind has its handler, the last one takes all
             response = await self._refuse(request, error)
+        if leaf.farewell:
+            response.headers.update(leaf.farewell)
         await response(scope, receive, send)
 
     def _find(self, scope: Scope) -> "_Leaf | None":
@@ -94,7 +96,7 @@ class _Leaf:
         self._path = [(field, ("path", field.alias)) for field in dependant.path_params]
         self._query = [_taker(field) for field in dependant.query_params]
         self._body = dependant.body_params
-        self._farewell = route.deprecation.headers if route.deprecation else None
+        self.farewell = route.deprecation.headers if route.deprecation else None
 
     async def handle(self, request: JsonRequest) -> Response:
         """Run the handler with its arguments.
@@ -122,10 +124,7 @@ class _Leaf:
             errors.extend(wrong)
         if errors:
             raise RequestValidationError(errors, body=body)
-        response: Response = await self._endpoint(**values)
-        if self._farewell:
-            response.headers.update(self._farewell)
-        return response
+        return await self._endpoint(**values)
 
 
 def _is_plain(dependant: Dependant) -> bool:
