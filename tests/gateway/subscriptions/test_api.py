@@ -64,8 +64,9 @@ async def test_another_companys_events_are_not_there(kept: Kept) -> None:
 async def test_wrong_questions_are_refused_by_name(kept: Kept) -> None:
     async with kept.http() as http:
         for params, field in (
-            ({"types": "crm.nothing.*"}, "/types"),
-            ({"cursor": "elsewhere"}, "/cursor"),
+            ({"types": "crm.nothing.*"}, "query:types"),
+            ({"cursor": "elsewhere"}, "query:cursor"),
+            ({"subject": "not an id"}, "query:subject"),
             ({"cursor": "AQAAAAAAAAAB", "from": "2026-01-01T00:00:00Z"}, "query:from"),
         ):
             answer = await http.get("/v1/events", params=params)

@@ -79,12 +79,12 @@ async def stream(call: Reader, filters: Annotated[EventFilter, Query()]) -> Resp
 def _wanted(call: Call, filters: EventFilter) -> Wanted:
     refuse_narrowed(call.viewer)
     filters.refuse_two_beginnings()
-    return Wanted(visible_types(call.viewer, filters.patterns, catalogue()), filters.subject)
+    return Wanted(visible_types(call.viewer, filters.patterns, catalogue(), at="query:types"), filters.subject)
 
 
 async def _beginning(tx: Tx, filters: EventFilter, cursor: str | None, head: Head, *, otherwise: int) -> int:
     if cursor:
-        return position_of(cursor, head)
+        return position_of(cursor, head, at="query:cursor")
     if filters.since:
         return max(await store.position_before(tx, filters.since, head), head.pruned_to)
     return otherwise

@@ -56,8 +56,8 @@ def cursor_of(position: int) -> str:
     return urlsafe_b64encode(_CURSOR_VERSION + position.to_bytes(8, "big")).decode("ascii")
 
 
-def position_of(cursor: str, head: Head) -> int:
-    """The position in a reader's cursor.
+def position_of(cursor: str, head: Head, *, at: str = "/cursor") -> int:
+    """The position in a reader's cursor, which stands `at` this place of the request.
 
     Raises:
         Invalid: it never came from here.
@@ -68,18 +68,18 @@ def position_of(cursor: str, head: Head) -> int:
     except (NotBase64, ValueError):
         raw = b""
     if len(raw) != 9 or raw[:1] != _CURSOR_VERSION:
-        raise Invalid.field("/cursor", "This cursor was not made here.", code="cursor_invalid")
+        raise Invalid.field(at, "This cursor was not made here.", code="cursor_invalid")
     position = int.from_bytes(raw[1:], "big")
     if position < head.pruned_to:
-        raise _begin_anew("Events after this cursor are so old that they are gone.", "cursor_too_old")
+        raise _begin_anew("Events after this cursor are so old that they are gone.", "cursor_too_old", at)
     if position > head.latest:
-        raise _begin_anew("This cursor is ahead of all events; a backup was restored.", "cursor_unknown")
+        raise _begin_anew("This cursor is ahead of all events; a backup was restored.", "cursor_unknown", at)
     return position
 
 
-def _begin_anew(what: str, code: str) -> Gone:
+def _begin_anew(what: str, code: str, at: str) -> Gone:
     way = "Read what you follow anew from its list (GET /v1/customers …), then go on without a cursor."
-    return Gone(f"{what} {way}", code=code, errors=(FieldError("/cursor", code, what),))
+    return Gone(f"{what} {way}", code=code, errors=(FieldError(at, code, what),))
 
 
 def refuse_narrowed(viewer: Viewer) -> None:
@@ -93,7 +93,9 @@ def refuse_narrowed(viewer: Viewer) -> None:
         raise Forbidden(detail, code="events_not_for_narrowed")
 
 
-def visible_types(viewer: Viewer, patterns: Collection[str], catalogue: Catalogue) -> frozenset[str]:
+def visible_types(
+    viewer: Viewer, patterns: Collection[str], catalogue: Catalogue, *, at: str = "/types"
+) -> frozenset[str]:
     """The types that a viewer gets of those asked for; without patterns, all that it may see.
 
     Raises:
@@ -103,15 +105,15 @@ def visible_types(viewer: Viewer, patterns: Collection[str], catalogue: Catalogu
     allowed = frozenset(kind.type for kind in catalogue.values() if viewer.may(kind.scope))
     if not patterns:
         return allowed
-    asked = types_of(patterns, catalogue)
+    asked = types_of(patterns, catalogue, at=at)
     if not asked & allowed:
         needed = ", ".join(sorted({catalogue[name].scope for name in asked}))
         raise Forbidden(f"These events need the scope {needed}.", code="scope_missing")
     return asked & allowed
 
 
-def types_of(patterns: Iterable[str], catalogue: Catalogue) -> frozenset[str]:
-    """The types that patterns mean: a name, or the beginning of names followed by `*`.
+def types_of(patterns: Iterable[str], catalogue: Catalogue, *, at: str = "/types") -> frozenset[str]:
+    """The types that patterns mean: a name, or the beginning of names followed by `*`; they stand `at` this place.
 
     Raises:
         Invalid: a pattern means none.
@@ -120,7 +122,7 @@ def types_of(patterns: Iterable[str], catalogue: Catalogue) -> frozenset[str]:
     for pattern in patterns:
         meant = {name for name in catalogue if _means(pattern, name)}
         if not meant:
-            raise Invalid.field("/types", f"No type of event is called {pattern}.", code="event_type_unknown")
+            raise Invalid.field(at, f"No type of event is called {pattern}.", code="event_type_unknown")
         found |= meant
     return frozenset(found)
 
