@@ -40,26 +40,24 @@ class Buckets:
         self.policy = policy
         self.policy_header = policy.header
         self._capacity = capacity
+        self._quota = float(policy.quota)
         self._rate = policy.quota / policy.window_s
         self._levels: dict[object, tuple[float, float]] = {}
 
     def take(self, key: object, now: float, *, cost: int = 1) -> Verdict:
         """Takes `cost` tokens of `key`'s bucket at the monotonic time `now`, or says when to come back."""
-        quota = self.policy.quota
-        level, at = self._levels.pop(key, (float(quota), now))
-        level = min(float(quota), level + max(0.0, now - at) * self._rate)
-        allowed = level >= cost
-        if allowed:
+        level, at = self._levels.pop(key, (self._quota, now))
+        if now > at:
+            level = min(self._quota, level + (now - at) * self._rate)
+        retry_after_s = 0
+        if level >= cost:
             level -= cost
+        else:
+            retry_after_s = max(1, ceil((cost - level) / self._rate))
         self._levels[key] = (level, now)  # re-inserted last: the dictionary's order is the order of use
         if len(self._levels) > self._capacity:
             del self._levels[next(iter(self._levels))]
-        return Verdict(
-            allowed=allowed,
-            remaining=int(level),
-            reset_s=ceil((quota - level) / self._rate),
-            retry_after_s=0 if allowed else max(1, ceil((cost - level) / self._rate)),
-        )
+        return Verdict(not retry_after_s, int(level), ceil((self._quota - level) / self._rate), retry_after_s)
 
     def header(self, verdict: Verdict) -> bytes:
         """The `RateLimit` value: what remains, and seconds until the bucket is full again."""

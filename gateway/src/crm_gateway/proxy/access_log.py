@@ -15,6 +15,7 @@ from crm_shared.clock import Clock
 Writer: TypeAlias = Callable[[bytes], None]
 
 _GATHER_S = 0.05
+_LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
 SECONDS = Histogram(
     "crm_gateway_request_seconds",
@@ -90,4 +91,4 @@ def _line(exchange: Exchange, took_s: float, now: datetime) -> bytes:
         "bytes": exchange.bytes_out,
         "complete": exchange.complete,
     }
-    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+    return orjson.dumps(fields, option=_LINE)

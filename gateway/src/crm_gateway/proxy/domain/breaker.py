@@ -98,9 +98,10 @@ class Breaker:
 
     def _count(self, outcome: Outcome, now: float) -> None:
         current = int(now / self._slice_s)
-        for passed in range(min(_SLICES, max(0, current - self._slice))):
-            self._counts[(current - passed) % _SLICES] = [0, 0]
-        self._slice = max(self._slice, current)
+        if current > self._slice:
+            for passed in range(min(_SLICES, current - self._slice)):
+                self._counts[(current - passed) % _SLICES] = [0, 0]
+            self._slice = current
         self._counts[current % _SLICES][outcome is Outcome.FAILURE] += 1
         if outcome is not Outcome.FAILURE:
             return
