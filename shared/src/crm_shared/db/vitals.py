@@ -129,7 +129,7 @@ async def _waiting(connection: "asyncpg.Connection[asyncpg.Record]") -> Waiting 
 
 def _why(url: str, fault: BaseException) -> str:
     place = urlsplit(url)
-    where = f"{place.hostname or 'the local socket'}:{place.port or 5432}"
+    where = f"{place.hostname}:{place.port or 5432}" if place.hostname else "the local socket"
     match fault:
         case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
             why = f"{where} refuses the login {place.username}"

@@ -62,8 +62,8 @@ class Tenants:
             what = (
                 f"{found['name']} ({found['slug']}) is closed for good: its people and keys are locked out at once, "
                 "and crm.tenant.closed.v1 tells every service and every follower of events to purge what they hold "
-                "of it: customers and all about them, deals, orders, messages, tickets. There is no way back but a backup. "
-                "Close it?"
+                "of it: customers and all about them, deals, orders, messages, tickets. There is no way back but a "
+                "backup. Close it?"
             )
             # Standard output is for data; a question goes where complaints go.
             typer.confirm(what, abort=True, err=True)
