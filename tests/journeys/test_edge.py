@@ -40,3 +40,14 @@ def test_a_head_as_large_as_the_gateway_takes_passes_and_a_larger_one_is_refused
 ) -> None:
     assert client.get("/v1/me", headers={"x-padding": "x" * 7_000}).status_code == 200
     assert client.get("/v1/me", headers={"x-padding": "x" * 9_000}).status_code == 400
+
+
+def test_an_event_arrives_through_the_edge_while_its_stream_is_still_open(client: httpx.Client) -> None:
+    body = {"kind": "person", "given_name": "Ada", "family_name": "Streamed"}
+    with client.stream("GET", "/v1/events/stream", params={"types": "crm.customer.registered.v1"}) as stream:
+        assert stream.status_code == 200, stream.read()
+        made = client.post("/v1/customers", json=body).json()["id"]
+        for line in stream.iter_lines():
+            if line.startswith("data: ") and made in line:
+                return
+    raise AssertionError("the stream ended without it")
