@@ -11,6 +11,7 @@ import orjson
 from crm_contact_center.routing.dispatcher import Dispatcher
 from crm_gateway.gateway import Gateway, create_gateway
 from crm_gateway.proxy.asgi_upstream import AsgiUpstream
+from crm_gateway.proxy.endless import is_endless
 from crm_gateway.proxy.upstream import UpstreamRequest
 from crm_gateway.settings import GatewaySettings
 from crm_shared.bus.effects import Effects
@@ -132,6 +133,8 @@ async def _asked(upstream: AsgiUpstream, request: UpstreamRequest) -> Answer:
     async with upstream.exchange(request) as response:
         while chunk := await response.read():
             received += chunk
+            if is_endless(response.headers):
+                break  # there is no end to wait for
     told = {name.decode(): value.decode() for name, value in response.headers}
     return Answer(response.status, told, bytes(received))
 

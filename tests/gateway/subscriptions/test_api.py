@@ -6,6 +6,7 @@ from tests.gateway.subscriptions.conftest import Kept, numbers
 
 from crm_gateway.identity.domain.roles import Role
 from crm_gateway.subscriptions import store
+from crm_gateway.subscriptions.domain import cursor_of
 
 UPDATED, WON = "crm.customer.updated.v1", "crm.deal.won.v1"
 
@@ -58,6 +59,10 @@ async def test_another_companys_events_are_not_there(kept: Kept) -> None:
         start = (await http.get("/v1/events")).json()["resume"]
         foreign = kept.house.tenant.__class__(int=kept.house.tenant.int + 1)
         await kept.happen(f"{UPDATED}#foreign", tenant=foreign)
+        theirs = cursor_of(0)
+        for cursor in (start, theirs):
+            found = await http.get("/v1/events", params={"cursor": cursor})
+            assert "foreign" not in found.text
         assert (await http.get("/v1/events", params={"cursor": start})).json()["items"] == []
 
 
