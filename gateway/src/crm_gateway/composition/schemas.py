@@ -23,7 +23,7 @@ class CustomerOverviewRead(Read):
 
     customer_id: CustomerId
     as_of: Instant
-    complete: bool = Field(description="Whether every part is there.")
+    complete: bool = Field(description="Whether every part is there.", examples=[True])
     parts: dict[str, PartRead] = Field(
         description="By name: profile, value, card, timeline, consents, deals, orders, tickets, message_pressure."
     )

@@ -12,7 +12,7 @@ MAX_ITEMS = 500
 class ItemProblem(Read):
     """Why an item was refused."""
 
-    status: int
+    status: int = Field(examples=[422])
     code: str = Field(examples=["invalid_request"])
     detail: str = Field(examples=["The request is not valid: mend /given_name."])
     errors: list[ProblemField]

@@ -21,11 +21,11 @@ class OperationRead(Read):
 
     id: str = Field(examples=["opcus_064gkndciprknf6emc10j6k0as"])
     kind: str = Field(examples=["customer.import"])
-    state: Annotated[str, extensible(State)]
-    done: int
-    total: int | None
+    state: Annotated[str, extensible(State)] = Field(examples=["running"])
+    done: int = Field(examples=[1200])
+    total: int | None = Field(examples=[5000])
     result: dict[str, Any] | None
-    problem: OperationProblem | None
+    problem: OperationProblem | None = Field(examples=[None])
     cancel_requested: bool
     created_at: Instant
     started_at: Instant | None

@@ -28,12 +28,12 @@ class AudienceRead(Read):
     segment_id: SegmentId
     channel: Annotated[str, extensible(Channel)]
     purpose: str = Field(examples=["marketing"])
-    status: Annotated[str, extensible(AudienceStatus)]
+    status: Annotated[str, extensible(AudienceStatus)] = Field(examples=["ready"])
     segment_version: int | None
-    expected: int | None
-    seen: int | None
-    included: int | None
-    excluded: dict[str, int] | None
+    expected: int | None = Field(examples=[312])
+    seen: int | None = Field(examples=[312])
+    included: int | None = Field(examples=[287])
+    excluded: dict[str, int] | None = Field(examples=[{"no_consent": 25}])
     created_by: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
     created_at: Instant
     ready_at: Instant | None

@@ -159,9 +159,9 @@ class CampaignRead(Read):
     segment_id: SegmentId
     variants: list[VariantRead]
     variables: dict[str, Any]
-    hold_out_percent: int
-    per_minute: int | None
-    expires_after_s: int
+    hold_out_percent: int = Field(examples=[10])
+    per_minute: int | None = Field(examples=[600])
+    expires_after_s: int = Field(examples=[259200])
     coupons: bool
     response_rule: CampaignRuleRead
     fixed_cost: MoneyField

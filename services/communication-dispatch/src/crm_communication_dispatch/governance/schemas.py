@@ -88,7 +88,7 @@ class PolicyRead(Read):
     """What may be sent; version 0 is the built-in policy."""
 
     caps: list[CapRead]
-    quiet_hours: dict[str, QuietHoursRead]
+    quiet_hours: dict[str, QuietHoursRead] = Field(examples=[{"email": {"start": "21:00", "end": "08:00"}}])
     consent_free: list[str] = Field(examples=[["transactional"]])
     urgent: list[str] = Field(examples=[["transactional"]])
     time_zone: str = Field(examples=["Europe/Berlin"])

@@ -64,9 +64,9 @@ class ProviderRead(Read):
     id: ProviderId
     channel: Annotated[str, extensible(Channel)]
     name: str = Field(examples=["Company mail"])
-    enabled: bool
+    enabled: bool = Field(examples=[True])
     host: str | None = Field(examples=["mail.example.com"])
-    port: int | None
+    port: int | None = Field(examples=[587])
     security: Annotated[str, extensible(Security)]
     from_name: str | None = Field(examples=["Analytical Engines"])
     from_address: str | None = Field(examples=["news@example.com"])

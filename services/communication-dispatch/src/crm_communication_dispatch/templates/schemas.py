@@ -145,8 +145,19 @@ class VersionRead(Read):
     number: int
     status: Annotated[str, extensible(VersionStatus)]
     languages: list[str] = Field(examples=[["en"]])
-    variables: list[dict[str, Any]]
-    content: dict[str, dict[str, dict[str, str | None]]]
+    variables: list[dict[str, Any]] = Field(examples=[[]])
+    content: dict[str, dict[str, dict[str, str | None]]] = Field(
+        examples=[
+            {
+                "email": {
+                    "en": {
+                        "subject": "Our offer for you, {{ customer.given_name }}",
+                        "text": "Dear {{ customer.display_name }},\n…\n",
+                    }
+                }
+            }
+        ]
+    )
     content_hash: str = Field(examples=["9f2c1e7a5b40"])
     created_by: str = Field(examples=["usr_064gkndciprknf6emc10j6k0as"])
     created_at: Instant

@@ -55,8 +55,8 @@ class AgentRead(Read):
     reason: str | None = Field(examples=[None])
     state_since: Instant
     presence_until: Instant | None
-    skills: dict[str, int]
-    capacity: int
+    skills: dict[str, int] = Field(examples=[{"de": 5, "pumps": 3}])
+    capacity: int = Field(examples=[100])
     used: int
     retired: bool
     version: int

@@ -99,7 +99,7 @@ class OpeningRead(Read):
     """Whether a calendar is open at a moment, and when it opens next (that moment, if it is)."""
 
     at: Instant
-    open: bool
+    open: bool = Field(examples=[True])
     next_opening: Instant | None
 
 

@@ -61,13 +61,13 @@ class InteractionRead(Read):
     """A conversation."""
 
     id: InteractionId
-    channel: Annotated[str, extensible(InteractionChannel)]
+    channel: Annotated[str, extensible(InteractionChannel)] = Field(examples=["email"])
     direction: Annotated[str, extensible(Direction)]
     from_address: str | None = Field(examples=["ada@example.org"])
     to_address: str | None = Field(examples=["service@example.com"])
     subject: str | None = Field(examples=["The pump leaks"])
     customer_id: CustomerId | None
-    recognised: bool
+    recognised: bool = Field(examples=[True])
     state: Annotated[str, extensible(InteractionState)]
     queue_id: QueueId | None
     agent_id: AgentId | None

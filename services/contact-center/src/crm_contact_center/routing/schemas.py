@@ -73,7 +73,7 @@ class QueueRead(Read):
     name: str = Field(examples=["Service"])
     channels: list[str] = Field(examples=[["voice", "email"]])
     addresses: list[str] = Field(examples=[["service@example.com"]])
-    requirements: dict[str, int]
+    requirements: dict[str, int] = Field(examples=[{"de": 4}])
     steps: list[QueueStep]
     strategy: Annotated[str, extensible(RoutingStrategy)]
     priority: int
@@ -111,7 +111,7 @@ class QueueStatusRead(Read):
 
     waiting: int
     longest_wait_s: float
-    open: bool
+    open: bool = Field(examples=[True])
     """Whether its calendar is open; always, without one."""
 
 

@@ -63,10 +63,10 @@ class SurveyRead(Read):
     question: str = Field(examples=["How satisfied were you with our help?"])
     trigger: Annotated[str, extensible(SurveyTrigger)]
     channels: list[str] = Field(examples=[["voice"]])
-    sampling_percent: int
-    rest_days: int
+    sampling_percent: int = Field(examples=[50])
+    rest_days: int = Field(examples=[30])
     low_at: int | None
-    active: bool
+    active: bool = Field(examples=[True])
     version: int
     created_at: Instant
 
@@ -88,9 +88,9 @@ class SurveyFilter(PageQuery):
 class SurveyResultsRead(Read):
     """What the answers come to; `nps` for surveys of that kind only."""
 
-    invited: int
-    answered: int
-    mean: float | None
+    invited: int = Field(examples=[120])
+    answered: int = Field(examples=[48])
+    mean: float | None = Field(examples=[4.6])
     nps: float | None
     promoters: int
     detractors: int
@@ -173,7 +173,7 @@ class PublicSurveyRead(Read):
     question: str = Field(examples=["How satisfied were you with our help?"])
     kind: Annotated[str, extensible(SurveyKind)]
     scale_min: int
-    scale_max: int
+    scale_max: int = Field(examples=[5])
     answered: bool
 
     @classmethod

@@ -125,12 +125,12 @@ class TicketRead(Read):
     """A customer's matter."""
 
     id: TicketId
-    number: int
+    number: int = Field(examples=[1042])
     customer_id: CustomerId | None
     interaction_id: InteractionId | None
     channel: Annotated[str, extensible(InteractionChannel)]
-    kind: Annotated[str, extensible(TicketKind)]
-    priority: Annotated[str, extensible(TicketPriority)]
+    kind: Annotated[str, extensible(TicketKind)] = Field(examples=["fault"])
+    priority: Annotated[str, extensible(TicketPriority)] = Field(examples=["normal"])
     subject: str = Field(examples=["The pump leaks"])
     description: str | None = Field(examples=["The pump leaks at the seal."])
     expected: str | None = Field(examples=[None])
@@ -265,8 +265,8 @@ class SlaPolicyUpdate(SlaPolicyCreate):
 
 
 class SlaTargetRead(Read):
-    seconds: int | None
-    working_days: float | None
+    seconds: int | None = Field(examples=[14400])
+    working_days: float | None = Field(examples=[None])
 
 
 class SlaPolicyRead(Read):
@@ -275,14 +275,14 @@ class SlaPolicyRead(Read):
     id: PolicyId
     version: int
     name: str = Field(examples=["Complaints"])
-    kind: Annotated[str, extensible(TicketKind)] | None
+    kind: Annotated[str, extensible(TicketKind)] | None = Field(examples=["complaint"])
     priority: Annotated[str, extensible(TicketPriority)] | None
     value_group: str | None = Field(examples=[None])
     channel: str | None = Field(examples=[None])
     first_response: SlaTargetRead | None
     resolution: SlaTargetRead | None
     pauses: list[str] | None = Field(examples=[["pending_customer"]])
-    warn_percent: int
+    warn_percent: int = Field(examples=[80])
     calendar_id: CalendarId | None
 
     @classmethod

@@ -24,6 +24,9 @@ from crm_shared.errors import NotFound
 from crm_shared.fields import DecimalField, Fact, Instant, MoneyField
 from crm_shared.tenancy import Viewer
 
+__all__ = ["REACTIONS"]
+"""With what is registered here, beside what is on our own events."""
+
 
 class ItemTold(Fact):
     """One line of a purchase or return."""

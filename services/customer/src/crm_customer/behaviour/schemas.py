@@ -148,9 +148,9 @@ class PurchaseFilter(PageQuery):
 class PurchaseOutcome(Read):
     """What became of one item: 201 for a new fact, 200 for a repeat."""
 
-    status: int
+    status: int = Field(examples=[201])
     id: PurchaseId | None
-    problem: ItemProblem | None
+    problem: ItemProblem | None = Field(examples=[None])
 
     @classmethod
     def of(cls, result: Reported | CrmError) -> "PurchaseOutcome":

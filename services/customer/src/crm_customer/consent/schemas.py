@@ -174,7 +174,7 @@ class ConsentStates(Read):
 class ConsentAnswer(Read):
     """Whether it was allowed, why, and the row that proves it."""
 
-    allowed: bool
+    allowed: bool = Field(examples=[True])
     reason: Annotated[str, extensible(Reason)]
     purpose: str = Field(examples=["marketing"])
     channel: str = Field(examples=["email"])
@@ -199,9 +199,9 @@ class ConsentAnswer(Read):
 class ConsentOutcome(Read):
     """What became of one item."""
 
-    status: int
+    status: int = Field(examples=[201])
     id: ConsentId | None
-    problem: ItemProblem | None
+    problem: ItemProblem | None = Field(examples=[None])
 
     @classmethod
     def of(cls, result: Entry | CrmError) -> "ConsentOutcome":

@@ -35,10 +35,10 @@ class RulesRead(Read):
     """The thresholds in force."""
 
     version: int
-    repeat_from: int
-    loyal_from: int
-    lapsed_after_days: int
-    lost_after_days: int
+    repeat_from: int = Field(examples=[2])
+    loyal_from: int = Field(examples=[5])
+    lapsed_after_days: int = Field(examples=[180])
+    lost_after_days: int = Field(examples=[365])
     as_of: Instant | None
 
     @classmethod
@@ -107,7 +107,7 @@ class LifecycleRead(Read):
     """Where a customer stands, why, and since when."""
 
     customer_id: CustomerId
-    state: Annotated[str, extensible(LifecycleState)]
+    state: Annotated[str, extensible(LifecycleState)] = Field(examples=["repeat"])
     reason: str = Field(examples=["second purchase within the year"])
     since: Instant | None
 

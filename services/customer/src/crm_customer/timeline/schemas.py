@@ -61,8 +61,8 @@ class MoodRead(Read):
     """The last satisfaction score."""
 
     kind: str = Field(examples=["csat"])
-    score: int
-    scale_max: int
+    score: int = Field(examples=[5])
+    scale_max: int = Field(examples=[5])
     at: Instant
 
 

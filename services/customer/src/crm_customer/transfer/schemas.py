@@ -98,11 +98,11 @@ class ImportRead(Read):
     source: str = Field(examples=["web-shop"])
     dry_run: bool
     bytes: int
-    rows: int
-    created: int
-    updated: int
-    unchanged: int
-    failed: int
+    rows: int = Field(examples=[5000])
+    created: int = Field(examples=[4200])
+    updated: int = Field(examples=[780])
+    unchanged: int = Field(examples=[15])
+    failed: int = Field(examples=[5])
     started_at: Instant
     finished_at: Instant | None
 

@@ -29,7 +29,7 @@ class RunRead(Read):
     run: int
     as_of: Instant
     currency: str = Field(examples=["EUR"])
-    customers: int
+    customers: int = Field(examples=[5000])
     changed: int
     started_at: Instant
     finished_at: Instant | None
@@ -58,11 +58,11 @@ class ValueRead(Read):
     """A customer's scores, 1 to 5, and what they rest on."""
 
     customer_id: CustomerId
-    recency: int
-    frequency: int
-    monetary: int
-    group: Annotated[str, extensible(ValueGroup)]
-    purchases: int
+    recency: int = Field(examples=[4])
+    frequency: int = Field(examples=[3])
+    monetary: int = Field(examples=[4])
+    group: Annotated[str, extensible(ValueGroup)] = Field(examples=["loyal"])
+    purchases: int = Field(examples=[7])
     last_purchase_at: Instant
     total: MoneyField
     run: int

@@ -67,7 +67,7 @@ class SellerRead(Read):
     id: UserId
     name: str = Field(examples=["Grace Hopper"])
     email: str | None = Field(examples=["grace@example.org"])
-    active: bool
+    active: bool = Field(examples=[True])
     weight: int
     capacity: int | None
     teams: list[str] = Field(examples=[["north"]])
@@ -163,7 +163,7 @@ class RuleRead(Read):
     buying_windows: list[str] = Field(examples=[["now"]])
     partner: str | None = Field(examples=[None])
     seller_ids: list[UserId]
-    enabled: bool
+    enabled: bool = Field(examples=[True])
     turn: int
     version: int
 
@@ -256,9 +256,9 @@ class Explanations(Read):
 class ReplayRead(Read):
     """What choosing again gave."""
 
-    checked: int
-    same: bool
-    differing: list[AssignmentId]
+    checked: int = Field(examples=[240])
+    same: bool = Field(examples=[True])
+    differing: list[AssignmentId] = Field(examples=[[]])
 
     @classmethod
     def of(cls, replay: Replay) -> "ReplayRead":

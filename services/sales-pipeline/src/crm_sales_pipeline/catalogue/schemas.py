@@ -62,8 +62,8 @@ class ProductRead(Read):
     name: str = Field(examples=["Water pump P-200"])
     category: str | None = Field(examples=["pumps"])
     unit: str = Field(examples=["piece"])
-    tax_rate: DecimalField
-    active: bool
+    tax_rate: DecimalField = Field(examples=["0.19"])
+    active: bool = Field(examples=[True])
     version: int
 
     @classmethod
@@ -150,7 +150,7 @@ class PriceBookRead(Read):
     channel: str | None = Field(examples=[None])
     approval_discount_percent: DecimalField | None
     approval_total: DecimalField | None
-    active: bool
+    active: bool = Field(examples=[True])
     version: int
 
     @classmethod

@@ -115,7 +115,7 @@ class PipelineRead(Read):
     id: PipelineId
     name: str = Field(examples=["Direct sales"])
     is_default: bool
-    active: bool
+    active: bool = Field(examples=[True])
     stages: list[StageRead]
     version: int
 

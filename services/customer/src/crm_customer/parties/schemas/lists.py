@@ -110,11 +110,11 @@ class CustomerBulk(Strict):
 class CustomerOutcome(Read):
     """What became of one item."""
 
-    status: int
+    status: int = Field(examples=[201])
     outcome: Annotated[str, extensible(Outcome)] | None
     id: CustomerId | None
     version: int | None
-    problem: ItemProblem | None
+    problem: ItemProblem | None = Field(examples=[None])
 
     @classmethod
     def of(cls, result: Upserted | CrmError) -> "CustomerOutcome":

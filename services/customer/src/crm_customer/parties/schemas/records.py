@@ -181,7 +181,7 @@ class CustomerRead(Read):
 
     id: CustomerId
     version: int
-    number: int
+    number: int = Field(examples=[1042])
     status: Annotated[str, extensible(Status)]
     kind: Annotated[str, extensible(Kind)]
     category: Annotated[str, extensible(Category)]
@@ -191,7 +191,7 @@ class CustomerRead(Read):
     language: str | None = Field(examples=["en"])
     time_zone: str | None = Field(examples=["Europe/Berlin"])
     country: str | None = Field(examples=["DE"])
-    birth_date: date | None
+    birth_date: date | None = Field(examples=["1980-12-10"])
     owner: str | None = Field(examples=[None])
     source: str | None = Field(examples=["web-shop"])
     external_source: str | None = Field(examples=["web-shop"])

@@ -93,7 +93,7 @@ class SampleRead(Read):
 class SegmentPreviewRead(Read):
     """How many customers a rule finds, and a few of them."""
 
-    count: int
+    count: int = Field(examples=[312])
     sample: list[SampleRead]
 
     @classmethod
@@ -110,11 +110,11 @@ class SegmentRead(Read):
     name: str = Field(examples=["Loyal customers"])
     description: str | None = Field(examples=["Whoever buys at least once a year"])
     kind: Annotated[str, extensible(SegmentKind)]
-    rule: dict[str, Any]
+    rule: dict[str, Any] = Field(examples=[{"type": "value_group", "groups": ["loyal"]}])
     stale: bool = Field(description="Whether the rule has changed since the members were found.")
     materialised_version: int
     materialised_at: Instant | None
-    members: int
+    members: int = Field(examples=[312])
     materialising: bool
     created_at: Instant
     updated_at: Instant
