@@ -22,7 +22,7 @@ Url = Annotated[
     StringConstraints(max_length=LONGEST_URL, pattern=r"^https?://[^\s@#]+$"),
     Field(
         description="Where events go: https, a host of the public internet, no credentials.",
-        examples=["https://example.com/hooks/crm"],
+        examples=["https://hooks.example/crm"],
     ),
 ]
 Description = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
