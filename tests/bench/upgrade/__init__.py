@@ -29,14 +29,16 @@ _JARS = ROOT / ".cache" / "kafka"
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many clients there are, and how many answers they get in each phase at the least."""
+    """How many clients there are, how long each rests between rounds of four requests, and how many answers they all
+    get in each phase at the least."""
 
     clients: int
+    pause_s: float
     answers: int
 
 
-LONG = Size(clients=8, answers=400)
-SHORT = Size(clients=3, answers=24)
+LONG = Size(clients=8, pause_s=0.05, answers=400)
+SHORT = Size(clients=4, pause_s=0.25, answers=24)
 
 
 async def measure(run: Run) -> list[Figure]:
@@ -56,7 +58,7 @@ async def _play(run: Run, stage: Stage, old: Release, size: Size) -> list[Figure
         tenant, key = await stage.settle(old)
         api, relaying, consuming, gateway = await asyncio.gather(*(stage.start(old, *each) for each in _PROCESSES))
         stage.doors[CUSTOMER].targets, stage.doors[GATEWAY].targets = [api.port], [gateway.port]
-    clients = Clients(f"http://127.0.0.1:{stage.doors[GATEWAY].port}", key, size.clients)
+    clients = Clients(f"http://127.0.0.1:{stage.doors[GATEWAY].port}", key, size.clients, size.pause_s)
     clients.start()
     with run.steps.step("new migrations under old code"):
         await clients.go_on(size.answers)

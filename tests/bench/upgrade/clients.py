@@ -10,8 +10,6 @@ import httpx
 
 from crm_shared.ids import new_id
 
-_PAUSE_S = 0.05
-
 
 @dataclass
 class Clients:
@@ -24,6 +22,7 @@ class Clients:
     url: str
     key: str
     number: int
+    pause_s: float
     answered: int = 0
     repeated: int = 0
     slowest_s: float = 0.0
@@ -61,7 +60,7 @@ class Clients:
                 await self._ask(http, "GET", f"/v1/customers/{made or own}")
                 await self._rename(http, own, f"Counter {nth} {step}")
                 await self._ask(http, "GET", "/v1/customers?limit=5")
-                await asyncio.sleep(_PAUSE_S)
+                await asyncio.sleep(self.pause_s)
 
     async def _register(self, http: httpx.AsyncClient, name: str) -> str:
         body = {"kind": "organisation", "display_name": name}
