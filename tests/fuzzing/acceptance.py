@@ -41,6 +41,11 @@ STORED = {
 """422 because something that the request names isn't there; beside these, every code that ends in `_not_found`."""
 
 FORMATS = {
+    "address_refused": "which addresses are of the public internet",
+    "event_type_unknown": "a beginning of some type of event",
+    "https_required": "whether plain http is taken is a setting",
+    "port_refused": "which ports are, too",
+    "url_malformed": "RFC 3986, and only what all parsers read alike",
     "amount_not_in_coins": "smallest coins follow from the currency",
     "amount_out_of_range": "sums have an end, too",
     "columns_unsuitable": "a file's columns",
@@ -65,6 +70,7 @@ FORMATS = {
 """422 because a text has a grammar of its own."""
 
 BETWEEN_FIELDS = {
+    "start_not_one": "a replay begins at a time or after a cursor",
     "amount_negative": "money is one schema; only returns may be negative",
     "amount_not_positive": "the same, of payments and expenses",
     "calendar_shut": "windows and holidays as a whole",

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from crm_gateway.subscriptions.domain import cursor_of
 from crm_gateway.webhooks.commands.endpoints import NewEndpoint
@@ -103,7 +104,7 @@ class WebhookReplay(Strict):
     @model_validator(mode="after")
     def _one_start(self) -> Self:
         if (self.since is None) == (self.cursor is None):
-            raise ValueError("name either since or cursor")
+            raise PydanticCustomError("start_not_one", "name either since or cursor")
         return self
 
     @property
