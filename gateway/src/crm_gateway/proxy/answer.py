@@ -8,6 +8,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from crm_gateway.proxy.domain.headers import MOST_HEADER_BYTES, Headers
 from crm_gateway.proxy.errand import News
 from crm_gateway.proxy.upstream import Dropped
+from crm_shared.runtime.turn import write_now, write_with_turn
 
 # An upstream's head, what it says before it, or its trailers: above this nobody reads on.
 _MOST_WITHOUT_BODY = 2 * MOST_HEADER_BYTES
@@ -175,7 +176,7 @@ class Connection(asyncio.Protocol):
     def ask(self, request: bytes) -> Answer:
         """Sends a request, or its beginning; what comes back from now on is its answer."""
         self._answer = answer = Answer(self)
-        self._transport.write(request)
+        write_with_turn(self._transport, request)
         return answer
 
     def rest(self) -> None:
@@ -191,6 +192,7 @@ class Connection(asyncio.Protocol):
         """Sends more of a request; waits while the upstream takes it slowly."""
         if self._transport.is_closing():
             raise ConnectionResetError("the connection is closed")
+        write_now()
         self._transport.write(data)
         if self._full is not None:
             await self._full

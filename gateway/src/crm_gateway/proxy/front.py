@@ -16,6 +16,7 @@ from crm_gateway.proxy.errand import Errand
 from crm_gateway.proxy.exchange import new_request_id
 from crm_gateway.proxy.refusals import CONTENT_TYPE, Refusal
 from crm_shared.runtime.http_protocol import Protocol
+from crm_shared.runtime.turn import write_now
 
 # What our own check lets pass, and the request line, are always below it; above it nobody reads on.
 _MOST_HEAD_BYTES = 2 * MOST_HEADER_BYTES
@@ -110,6 +111,7 @@ class Front(Protocol):
             self.cycle.message_event.set()
         body = refusal.body(new_request_id())
         head = b"content-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % (CONTENT_TYPE, len(body))
+        write_now()
         self.transport.write(STATUS_LINE[refusal.status] + head + body)
         # Closing while more comes in would reset the connection, and our answer might be lost with it.
         self._refused = True

@@ -12,6 +12,7 @@ from httptools import parse_url
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from crm_shared.observability.health import DRAINING
+from crm_shared.runtime.turn import is_due, write_now, write_with_turn
 
 CLOSING = "crm.closing"
 """Where a request's scope holds the event of this server's stopping."""
@@ -21,9 +22,6 @@ _FRAMING_LENGTHS = frozenset(map(len, (b"content-length", b"transfer-encoding", 
 
 class Cycle(RequestResponseCycle):
     """One request and its answer."""
-
-    _head = b""
-    """What waits for the body's first piece, until this turn of the event loop is over."""
 
     async def send(self, message: Any) -> None:
         """Takes the next part of the answer."""
@@ -37,10 +35,10 @@ class Cycle(RequestResponseCycle):
         if self.response_started:
             self._pass(message.get("body", b""), more=message.get("more_body", False))
             return
-        self._head = self._joined(message["status"], [*self.default_headers, *message.get("headers", ())])
+        head = self._joined(message["status"], [*self.default_headers, *message.get("headers", ())])
         self.response_started = True
         self.waiting_for_100_continue = False
-        asyncio.get_running_loop().call_soon(self._flush)
+        write_with_turn(self.transport, head)
 
     def _joined(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
         parts = [STATUS_LINE[status]]
@@ -84,23 +82,16 @@ class Cycle(RequestResponseCycle):
             self.expected_content_length -= len(body)
             if self.expected_content_length < 0 or (self.expected_content_length and not more):
                 raise RuntimeError("the answer's body isn't as long as its head said")
-        self._write(body)
+        if body:
+            write_with_turn(self.transport, body)
         if more:
             return
         self.response_complete = True
         self.message_event.set()
         if not self.keep_alive:
+            write_now()
             self.transport.close()
         self.on_response()
-
-    def _write(self, data: bytes) -> None:
-        head, self._head = self._head, b""
-        if head or data:
-            self.transport.write(head + data)
-
-    def _flush(self) -> None:
-        if self._head and not self.disconnected and not self.transport.is_closing():
-            self._write(b"")
 
 
 class Protocol(HttpToolsProtocol):
@@ -156,7 +147,18 @@ class Protocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """The server stops: whoever answers without an end is told so, by the event that `CLOSING` names."""
         self._closing.set()
+        write_now()
         super().shutdown()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came. Nothing that they lead to may overtake an answer on its way."""
+        if is_due(self.transport):
+            write_now()
+        super().data_received(data)
+
+    def eof_received(self) -> None:
+        """The client sends no more; the connection closes when this returns."""
+        write_now()
 
     def on_headers_complete(self) -> None:
         """A head is whole: its request begins, or waits for those before it."""
