@@ -111,13 +111,16 @@ class Stage:
     async def deliver(self, envelopes: list[Envelope]) -> None:
         """Hand events to every service that reads their topics, as its consumer would."""
         for kit in self.kits.values():
-            intake = Intake(kit.worker, Effects(kit.service.projections, kit.service.reactions, self.clock), self.clock)
-            topics = set(kit.service.topics_consumed)
+            service = kit.service
+            taps = service.taps(kit.settings.purge_after)
+            effects = Effects(service.projections, service.reactions, self.clock, taps=taps)
+            intake = Intake(kit.worker, effects, self.clock)
             by_tenant: dict[Any, list[Incoming]] = {}
             for envelope in envelopes:
-                if envelope.topic in topics:
+                if envelope.topic in effects.topics:
                     record = Delivered(envelope.topic, envelope.key, envelope.to_bytes(), {}, 0, 0, envelope.time)
-                    by_tenant.setdefault(envelope.tenant, []).append(Incoming(record, envelope))
+                    incoming = Incoming(record, envelope, effects.in_sequence(envelope.topic))
+                    by_tenant.setdefault(envelope.tenant, []).append(incoming)
             for tenant, items in by_tenant.items():
                 await intake.apply(tenant, items)
 

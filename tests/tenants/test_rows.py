@@ -34,6 +34,7 @@ ACROSS = {
     "due": {"SELECT", "UPDATE", "DELETE"},
     "operation": {"SELECT", "UPDATE"},
     "idempotency_key": {"SELECT", "DELETE"},
+    "departed": {"SELECT"},
     "routing_change": {"SELECT"},
     "routing_shard": {"SELECT"},
     "webhook_lane": {"SELECT"},

@@ -4,6 +4,7 @@ The same names serve every process; what differs is their values. `make run` mak
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any
 
 import orjson
@@ -93,9 +94,20 @@ class ServiceSettings(BaseSettings):
         ge=1,
         description="How long requests under way may take once an api's door is closed; then they are cut.",
     )
+    purge_after_days: float = Field(
+        default=30.0,
+        ge=0,
+        le=3_650,
+        description="How long after a tenant has left a worker deletes its rows; the same for all services.",
+    )
     log_level: str = "INFO"
     api_pool_size: int = 6
     worker_pool_size: int = 4
+
+    @property
+    def purge_after(self) -> timedelta:
+        """How long after a tenant has left its rows are deleted."""
+        return timedelta(days=self.purge_after_days)
 
     @field_validator("internal_jwks", mode="before")
     @classmethod

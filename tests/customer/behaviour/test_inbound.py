@@ -30,7 +30,9 @@ class Line:
     """The topic, as the service's consumer reads it."""
 
     def __init__(self, kit: ServiceKit, tenant: UUID) -> None:
-        effects = Effects(kit.service.projections, kit.service.reactions, kit.clock, tap=kit.service.tap)
+        effects = Effects(
+            kit.service.projections, kit.service.reactions, kit.clock, taps=kit.service.taps(kit.settings.purge_after)
+        )
         self.kit, self.tenant = kit, tenant
         self.intake = Intake(kit.worker, effects, kit.clock)
         self.parked = ParkedKeys(kit.worker, effects, self.intake, kit.clock)

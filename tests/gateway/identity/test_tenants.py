@@ -10,8 +10,10 @@ import pytest
 
 from crm_gateway.identity.domain.roles import Role
 from crm_gateway.identity.first_operator import make_operator_key
+from crm_shared.db.departures import come_back, leave
+from crm_shared.db.pool import Database
 from crm_shared.errors import Conflict, Invalid
-from crm_shared.ids import new_id, public_id
+from crm_shared.ids import new_id, parse_id, public_id
 
 PASSWORD = "correct horse battery"
 OPERATOR = {Role.OPERATOR.value, Role.ADMIN.value}
@@ -126,11 +128,20 @@ class TestTenants:
             refused = await http.post(f"/v1/tenants/{public_id('ten', operator.tenant.id)}/suspend")
         assert (refused.status_code, refused.json()["code"]) == (409, "own_tenant")
 
-    async def test_who_is_closed_stays_closed(self, house, operator, gateway_databases):
+    async def test_who_is_closed_may_be_let_in_again_until_five_days_before_the_purge(
+        self, house, operator, gateway_databases
+    ):
+        database = await Database.open(gateway_databases.app, "gateway", size=1)
         async with as_operator(house, operator) as http:
             made = (await http.post("/v1/tenants", json=company())).json()
-            assert (await http.post(f"/v1/tenants/{made['id']}/close")).json()["state"] == "closed"
-            assert (await http.post(f"/v1/tenants/{made['id']}/resume")).status_code == 409
+            tenant = parse_id("ten", made["id"])
+            for days, answered in ((5.1, 200), (4.9, 409)):
+                assert (await http.post(f"/v1/tenants/{made['id']}/close")).json()["state"] == "closed"
+                async with database.transaction(tenant) as tx:  # as the gateway's worker does
+                    await come_back(tx, now=datetime.now(UTC))
+                    await leave(tx, purge_at=datetime.now(UTC) + timedelta(days=days))
+                assert (await http.post(f"/v1/tenants/{made['id']}/resume")).status_code == answered
             assert (await http.get(f"/v1/tenants/{made['id']}")).json()["state"] == "closed"
+        await database.close()
         with pytest.raises(Conflict):
             await make_operator_key(gateway_databases.app, slug=made["slug"], now=datetime.now(UTC))

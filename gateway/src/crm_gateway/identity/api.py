@@ -133,13 +133,13 @@ async def suspend(tenant_id: TenantId, call: Operator) -> Response:
 
 @tenants.post("/{tenant_id}/resume", response_model=TenantRead)
 async def resume(tenant_id: TenantId, call: Operator) -> Response:
-    """Resume a suspended company; its people and keys get in again."""
+    """Resume a suspended company, or a closed one until five days before its data is purged; all get in again."""
     return await _change_tenant(call, tenant_id, commands.resume_tenant)
 
 
 @tenants.post("/{tenant_id}/close", response_model=TenantRead)
 async def close(tenant_id: TenantId, call: Admin) -> Response:
-    """Close a company; nobody gets in any more, and every service purges its data. It can't be undone."""
+    """Close a company; nobody gets in any more, and every service purges its data after a grace of days."""
     return await _change_tenant(call, tenant_id, commands.close_tenant)
 
 

@@ -28,6 +28,7 @@ from crm_gateway.identity.events import (
     UserCreated,
     UserDeactivated,
 )
+from crm_shared.db.departures import may_come_back
 from crm_shared.db.pool import Tx
 from crm_shared.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from crm_shared.ids import new_id, public_id
@@ -85,12 +86,12 @@ async def suspend_tenant(tx: Tx, viewer: Viewer, *, now: datetime) -> Tenant:
 
 
 async def close_tenant(tx: Tx, viewer: Viewer, *, now: datetime) -> Tenant:
-    """A company leaves: nobody gets in any more, and every service purges its data."""
+    """A company leaves: nobody gets in any more, and every service purges its data after a grace."""
     return await _enter_state(tx, viewer, TenantState.CLOSED, now=now)
 
 
 async def resume_tenant(tx: Tx, viewer: Viewer, *, now: datetime) -> Tenant:
-    """Lets a suspended company's people and keys in again."""
+    """Lets a suspended company's people and keys in again, or a closed one's while nothing of it has been purged."""
     return await _enter_state(tx, viewer, TenantState.ACTIVE, now=now)
 
 
@@ -101,7 +102,10 @@ async def _enter_state(tx: Tx, viewer: Viewer, state: TenantState, *, now: datet
     tenant = await store.get_tenant(tx, lock=True)
     if tenant is None:
         raise NotFound.of("tenant", public_id("ten", tx.tenant))
-    if tenant.state is TenantState.CLOSED or tenant.state is state:
+    is_gone = tenant.state is TenantState.CLOSED and not (
+        state is TenantState.ACTIVE and await may_come_back(tx, now=now)
+    )
+    if is_gone or tenant.state is state:
         raise Conflict(f"The tenant is already {tenant.state}.", code=f"tenant_{tenant.state}")
     await store.update_tenant(tx, state=state.value)
     fact = _FACTS[state](name=tenant.name)

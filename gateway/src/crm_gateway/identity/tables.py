@@ -37,6 +37,7 @@ tenant = tenant_table(
     Column("version", Integer(), nullable=False),
     _at("created_at"),
     PrimaryKeyConstraint("tenant_id"),
+    outlives=True,
 )
 
 app_user = tenant_table(
@@ -106,4 +107,5 @@ audit_entry = tenant_table(
     Column("target", Text(), nullable=False),
     Column("details", JSONB(), nullable=False),
     PrimaryKeyConstraint("tenant_id", "id"),
+    outlives=True,
 )

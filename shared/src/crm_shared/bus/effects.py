@@ -18,16 +18,18 @@ from crm_shared.ids import parse_id
 
 
 class Effects:
-    """What one service does with events: its tap, its projections, then its reactions."""
+    """What one service does with events: its taps, its projections, then its reactions."""
 
-    def __init__(self, projections: Projections, reactions: Reactions, clock: Clock, *, tap: Tap | None = None) -> None:
+    def __init__(
+        self, projections: Projections, reactions: Reactions, clock: Clock, *, taps: Sequence[Tap] = ()
+    ) -> None:
         self._projections = projections
         self._reactions = reactions
         self._clock = clock
         self.place = Place()
-        self._tap = tap
+        self._taps = taps
         handled = {topic_of(kind) for kind in (*projections.handlers, *reactions.handlers)}
-        self._tapped = tap.topics if tap else frozenset[str]()
+        self._tapped = frozenset[str]().union(*(tap.topics for tap in taps))
         self._only_tapped = self._tapped - handled
         self.topics = sorted(handled | self._tapped)
 
@@ -41,8 +43,8 @@ class Effects:
         if not wanted:
             return
         wanted = await self._without_erased(tx, wanted)
-        if self._tap is not None:
-            await self._tap.take(tx, [step.envelope for step in wanted if step.envelope.topic in self._tapped])
+        for tap in self._taps:
+            await tap.take(tx, [step.envelope for step in wanted if step.envelope.topic in tap.topics])
         await self._project(tx, [step.envelope for step in wanted if step.projections])
         for step in wanted:
             if step.reactions:

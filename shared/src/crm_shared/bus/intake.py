@@ -18,6 +18,7 @@ from crm_shared.bus.sequencing import Incoming, Plan, as_parked, plan
 from crm_shared.clock import Clock
 from crm_shared.db import inbox, parking
 from crm_shared.db.away import AWAY, PASSING
+from crm_shared.db.departures import has_left
 from crm_shared.db.inbox import UNSEEN, Position
 from crm_shared.db.pool import NO_TENANT, Database
 from crm_shared.events import Envelope, is_told_by_others
@@ -119,7 +120,8 @@ class Intake:
     async def _knows(self, tenant: UUID) -> bool:
         if tenant not in self._tenants:
             async with self._database.transaction(tenant) as tx:
-                if await inbox.key_states(tx, [f"{TENANTS}:{tenant}"]):
+                # What comes for one that has left isn't news: it is known, and nothing of it takes effect.
+                if await inbox.key_states(tx, [f"{TENANTS}:{tenant}"]) or await has_left(tx):
                     self._tenants.add(tenant)
         return tenant in self._tenants
 

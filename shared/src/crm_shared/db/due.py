@@ -7,17 +7,17 @@ undone and each piece tried in one of its own, so that a failure stays its own.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, delete, literal_column, select, update
+from sqlalchemy import and_, bindparam, delete, exists, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from crm_shared.db import metrics
 from crm_shared.db.away import PASSING
 from crm_shared.db.pool import Database, Tx
-from crm_shared.db.tables import due
+from crm_shared.db.tables import departed, due
 from crm_shared.observability.logs import logger
 from crm_shared.observability.tracing import Begun, began
 
@@ -28,6 +28,11 @@ _LONGEST_RETRY = timedelta(hours=1)
 _BATCH = 50
 _TURN_S = 0.05
 """How long a batch may go on before it commits: rows that it has locked are rows that a request may wait for."""
+
+PURGE = "tenant.purge"
+"""The one kind of work that goes on when its tenant has left."""
+RESTING = datetime(9000, 1, 1, tzinfo=UTC)
+"""When work of a tenant that has left is due; those that come back find it as it was."""
 
 _insert = insert(due).values(
     tenant_id=bindparam("tenant_id"),
@@ -45,7 +50,8 @@ _SCHEDULE = _insert.on_conflict_do_update(
         "last_error": literal_column("NULL"),
     },
 )
-_COLUMNS = (due.c.tenant_id, due.c.kind, due.c.key, due.c.due_at, due.c.payload, due.c.attempts)
+_has_left = and_(due.c.kind != PURGE, exists().where(departed.c.tenant_id == due.c.tenant_id)).label("rests")
+_COLUMNS = (due.c.tenant_id, due.c.kind, due.c.key, due.c.due_at, due.c.payload, due.c.attempts, _has_left)
 _UNSCHEDULE = delete(due).where(due.c.kind == bindparam("kind"), due.c.key == bindparam("key"))
 _now = bindparam("now", type_=due.c.due_at.type)
 _first = (
@@ -74,6 +80,7 @@ _CLAIM_ONE = (
     )
     .with_for_update(skip_locked=True)
 )
+_REST = update(due).where(due.c.kind == bindparam("k"), due.c.key == bindparam("y")).values(due_at=bindparam("resting"))
 _RETRY_LATER = (
     update(due)
     .where(due.c.tenant_id == bindparam("tenant"), due.c.kind == bindparam("k"), due.c.key == bindparam("y"))
@@ -83,7 +90,10 @@ _RETRY_LATER = (
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One piece of due work, as its handler gets it; `attempts` counts earlier failures."""
+    """One piece of due work, as its handler gets it; `attempts` counts earlier failures.
+
+    What `rests` isn't carried out: its tenant has left.
+    """
 
     tenant: UUID
     kind: str
@@ -91,6 +101,7 @@ class Due:
     due_at: datetime
     payload: dict[str, Any]
     attempts: int
+    rests: bool
 
 
 TimerHandler = Callable[..., Awaitable[None]]
@@ -188,6 +199,9 @@ async def _carry_out(database: Database, tx: Tx, timers: Timers, claimed: Sequen
     if handler is None:
         raise LookupError(f"nobody handles due work of kind {claimed[0].kind}")  # kept for a later version
     await database.become(tx, claimed[0].tenant)
+    if claimed[0].rests:
+        await tx.many(_REST, [{"k": piece.kind, "y": piece.key, "resting": RESTING} for piece in claimed])
+        return len(claimed)
     clock = asyncio.get_running_loop().time
     began_s = clock()
     count = 0

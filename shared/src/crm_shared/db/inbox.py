@@ -30,9 +30,13 @@ class KeyState:
 
 
 async def claim(tx: Tx, event_ids: Sequence[UUID]) -> set[UUID]:
-    """Note that these events have arrived; gives those that hadn't before."""
+    """Note that these events have arrived; gives those that hadn't before.
+
+    Of a tenant whose rows are being purged, or have been, nothing arrives any more.
+    """
     rows = await tx.connection.fetch(
-        "INSERT INTO inbox (tenant_id, event_id) SELECT $1, e FROM unnest($2::uuid[]) AS e ORDER BY e "
+        "INSERT INTO inbox (tenant_id, event_id) SELECT $1, e FROM unnest($2::uuid[]) AS e "
+        "WHERE NOT EXISTS (SELECT 1 FROM departed WHERE tenant_id = $1 AND begun_at IS NOT NULL) ORDER BY e "
         "ON CONFLICT DO NOTHING RETURNING event_id",
         tx.tenant,
         list(event_ids),

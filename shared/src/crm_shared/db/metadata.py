@@ -27,16 +27,22 @@ kernel_metadata = service_metadata()
 
 
 def tenant_table(
-    name: str, metadata: MetaData, *items: SchemaItem, across: tuple[str, ...] = (), **options: Any
+    name: str,
+    metadata: MetaData,
+    *items: SchemaItem,
+    across: tuple[str, ...] = (),
+    outlives: bool = False,
+    **options: Any,
 ) -> Table:
     """A table whose rows belong to tenants: `tenant_id` comes first, and migrations wall it with row-level security.
 
     `across` names the privileges (`SELECT`, `UPDATE`, `DELETE`) that the worker role has over all tenants' rows; the
-    kernel's outbox, inbox, parking, due rows and operations need it, most tables of services don't. `options` are
-    SQLAlchemy's own, such as `postgresql_with`.
+    kernel's outbox, inbox, parking, due rows and operations need it, most tables of services don't. Rows of a table
+    that `outlives` its tenants stay when all else of theirs is purged. `options` are SQLAlchemy's own, such as
+    `postgresql_with`.
     """
     tenant: Column[UUID] = Column(TENANT, SqlUuid(), nullable=False)
-    info: dict[str, Any] = {"tenant": True, "across": across}
+    info: dict[str, Any] = {"tenant": True, "across": across, "outlives": outlives}
     return Table(name, metadata, tenant, *items, info=info, **options)
 
 

@@ -13,14 +13,14 @@ from enum import StrEnum
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, literal_column, or_, select, update
+from sqlalchemy import bindparam, exists, insert, literal_column, or_, select, update
 from sqlalchemy.sql import ClauseElement
 
 from crm_shared.clock import Clock
 from crm_shared.db import metrics
 from crm_shared.db.away import PASSING
 from crm_shared.db.pool import Database, Record, Tx
-from crm_shared.db.tables import operation
+from crm_shared.db.tables import departed, operation
 from crm_shared.errors import Conflict, CrmError, NotFound
 from crm_shared.ids import new_id
 from crm_shared.observability.logs import logger
@@ -87,6 +87,7 @@ _CLAIMABLE = (
     )
     .where(
         _o.c.finished_at.is_(None),
+        ~exists().where(departed.c.tenant_id == _o.c.tenant_id),
         or_(_o.c.lease_until.is_(None), _o.c.lease_until < bindparam("now", type_=_o.c.created_at.type)),
     )
     .order_by(_o.c.created_at)

@@ -1,4 +1,6 @@
-"""The kernel's own tables in every service's database: idempotency keys, due rows, operations, and the backbone's."""
+"""The kernel's own tables in every service's database: idempotency keys, due rows, operations, the backbone's, and the
+tombstones of tenants that have left.
+"""
 
 from sqlalchemy import (
     BigInteger,
@@ -19,7 +21,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from crm_shared.db import backbone_tables
 from crm_shared.db.metadata import kernel_metadata, tenant_table
 
-__all__ = ["backbone_tables", "due", "idempotency_key", "kernel_metadata", "operation"]
+__all__ = ["backbone_tables", "departed", "due", "idempotency_key", "kernel_metadata", "operation"]
 
 idempotency_key = tenant_table(
     "idempotency_key",
@@ -75,4 +77,16 @@ operation = tenant_table(
     PrimaryKeyConstraint("tenant_id", "id"),
     Index("ix_operation_unfinished", "created_at", postgresql_where="finished_at IS NULL"),
     across=("SELECT", "UPDATE"),
+)
+
+departed = tenant_table(
+    "departed",
+    kernel_metadata,
+    Column("purge_at", DateTime(timezone=True), nullable=False),
+    # From here on nothing that arrives for the tenant takes effect any more.
+    Column("begun_at", DateTime(timezone=True)),
+    Column("purged_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("tenant_id"),
+    across=("SELECT",),
+    outlives=True,
 )

@@ -10,6 +10,7 @@ import orjson
 from pydantic import BaseModel
 
 from crm_shared.bus.catalogue import Topic
+from crm_shared.bus.departures import LEFT, RETURNED, NothingRead
 from crm_shared.events import CONTENT_TYPE, Envelope, EventPayload, aggregate_of, is_told_by_others, topic_of
 from crm_shared.http.openapi import CONTACT, LICENSE
 from crm_shared.ids import public_id
@@ -282,6 +283,8 @@ def _read(service: Service) -> list[tuple[str, list[type[BaseModel]]]]:
         for kind, registered in handlers.items():
             for handler in registered if kind not in own else ():
                 found.setdefault(kind, {})[f"{handler.model.__module__}.{handler.model.__name__}"] = handler.model
+    for kind in {LEFT, RETURNED} - own:  # what the kernel does with it, it does in every service
+        found.setdefault(kind, {})[NothingRead.__module__] = NothingRead
     return [(kind, [model for _, model in sorted(models.items())]) for kind, models in sorted(found.items())]
 
 

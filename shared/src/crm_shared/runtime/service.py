@@ -2,16 +2,20 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from pydantic_settings import BaseSettings
 from sqlalchemy import MetaData
 
+from crm_shared.bus.departures import TOPIC, departures
 from crm_shared.bus.handlers import Projections, Reactions, Tap
-from crm_shared.db.due import Timers
+from crm_shared.db.departures import Purge
+from crm_shared.db.due import PURGE, Timers
 from crm_shared.db.migrations import Schema
 from crm_shared.db.operations import Jobs
+from crm_shared.db.tables import kernel_metadata
 from crm_shared.events import EventPayload, topic_of
 from crm_shared.http.router import Router
 
@@ -78,12 +82,18 @@ class Service:
         """The topics that the service reads."""
         types = {kind for part in self.slices for kind in (*part.projections.handlers, *part.reactions.handlers)}
         tapped = self.tap.topics if self.tap else frozenset[str]()
-        return sorted({topic_of(kind) for kind in types} | tapped)
+        return sorted({TOPIC, *(topic_of(kind) for kind in types), *tapped})
 
     @property
     def timers(self) -> Timers:
-        """All timers together."""
-        return Timers({kind: handler for part in self.slices for kind, handler in part.timers.handlers.items()})
+        """All timers together, and the one that deletes what a tenant has left behind."""
+        own = {kind: handler for part in self.slices for kind, handler in part.timers.handlers.items()}
+        tables = [*kernel_metadata.sorted_tables, *self.metadata.sorted_tables]
+        return Timers({**own, PURGE: Purge(reversed(tables)).turn})
+
+    def taps(self, purge_after: timedelta) -> list[Tap]:
+        """What takes whole topics: the service's own tap, and what hears of tenants that leave."""
+        return [*([self.tap] if self.tap else []), departures(purge_after)]
 
     @property
     def jobs(self) -> Jobs:

@@ -19,6 +19,7 @@ from crm_shared.db.pool import Database
 from crm_shared.observability.health import Check
 from crm_shared.observability.logs import logger
 from crm_shared.runtime.service import Service
+from crm_shared.settings import ServiceSettings
 
 _log = logger("worker")
 _POLL_S = 0.2
@@ -47,7 +48,9 @@ class WorkerContext:
 class Worker:
     """All endless tasks of one service in one process."""
 
-    def __init__(self, service: Service, database: Database, bus: Bus, clock: Clock, *, direct_url: str) -> None:
+    def __init__(
+        self, service: Service, database: Database, bus: Bus, clock: Clock, *, settings: ServiceSettings
+    ) -> None:
         self._service = service
         self._database = database
         self._clock = clock
@@ -56,12 +59,13 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self.checks: Mapping[str, Check] = {}
         """What has to be well before this worker is ready."""
-        self.relay = Relay(database, bus, direct_url=direct_url, source=service.name, heard=self.wake)
+        direct = settings.direct_database_url or settings.worker_database_url
+        self.relay = Relay(database, bus, direct_url=direct, source=service.name, heard=self.wake)
         self.consumer = Consumer(
             database,
             bus,
             name=service.name,
-            effects=Effects(service.projections, service.reactions, clock, tap=service.tap),
+            effects=Effects(service.projections, service.reactions, clock, taps=service.taps(settings.purge_after)),
             clock=clock,
         )
 

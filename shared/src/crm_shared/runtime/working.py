@@ -26,8 +26,7 @@ async def working(
     )
     own_bus = bus is None
     line = bus or await open_bus(settings.bus_url)
-    direct = settings.direct_database_url or settings.worker_database_url
-    worker = Worker(service, database, line, clock or SystemClock(), direct_url=direct)
+    worker = Worker(service, database, line, clock or SystemClock(), settings=settings)
     topics = [*service.topics_published, *service.topics_consumed]
     own = of_database(database, service.schema, settings.worker_database_url)
     worker.checks = {**own, **of_worker(worker, line, topics)}

@@ -135,7 +135,8 @@ class ServiceKit:
 
     async def apply(self, envelopes: Iterable[Envelope]) -> None:
         """Apply foreign events as the consumer does, through inbox and sequence; a handler's error is raised."""
-        effects = Effects(self.service.projections, self.service.reactions, self.clock, tap=self.service.tap)
+        taps = self.service.taps(self.settings.purge_after)
+        effects = Effects(self.service.projections, self.service.reactions, self.clock, taps=taps)
         intake = Intake(self.worker, effects, self.clock)
         for envelope in envelopes:
             delivered = Delivered(envelope.topic, envelope.key, envelope.to_bytes(), {}, 0, 0, envelope.time)

@@ -60,10 +60,11 @@ class Tenants:
         found = self._found(tenant)
         if not yes:
             what = (
-                f"{found['name']} ({found['slug']}) is closed for good: its people and keys are locked out at once, "
-                "and crm.tenant.closed.v1 tells every service and every follower of events to purge what they hold "
-                "of it: customers and all about them, deals, orders, messages, tickets. There is no way back but a "
-                "backup. Close it?"
+                f"{found['name']} ({found['slug']}) is closed: its people and keys are locked out at once, its work "
+                "rests, and crm.tenant.closed.v1 tells every service and every follower of events to purge what they "
+                "hold of it: customers and all about them, deals, orders, messages, tickets. The services do so after "
+                "PURGE_AFTER_DAYS (30 unless set); until five days before, `crm tenants resume` brings it back. Then "
+                "there is no way back but a backup. Close it?"
             )
             # Standard output is for data; a question goes where complaints go.
             typer.confirm(what, abort=True, err=True)
@@ -72,7 +73,8 @@ class Tenants:
     def _found(self, tenant: str) -> dict[str, Any]:
         if tenant.startswith("ten_"):
             return self.gateway.ask("GET", f"/v1/tenants/{tenant}")
-        for one in self.gateway.all("/v1/tenants"):
-            if one["slug"] == tenant:
-                return one
+        found = [one for one in self.gateway.all("/v1/tenants") if one["slug"] == tenant]
+        # A purged company's short name is free again; whoever has it now is meant.
+        for one in sorted(found, key=lambda one: one["state"] == "closed"):
+            return one
         raise Complaint(f"No company is called {tenant} here. `crm tenants list` shows all.")
