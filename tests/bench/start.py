@@ -68,7 +68,12 @@ async def _up(home: Home) -> AsyncGenerator[Up]:
     settings = os.environ | {"PORT": str(port), "CRM_HOME": str(home.folder)}
     started = time.monotonic()
     process = await asyncio.create_subprocess_exec(
-        *("make", "run"), cwd=_ROOT, env=settings, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, process_group=0
+        *("make", "run"),
+        cwd=_ROOT,
+        env=settings,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         await _answered(home, f"http://127.0.0.1:{port}", process)

@@ -23,4 +23,4 @@ class Crowd:
 async def crowd(cluster: Cluster) -> AsyncGenerator[Crowd]:
     async with on_stage(cluster) as stage:
         world = await build_world(stage, "crowd")
-        yield Crowd(world, await multiply([kit.urls for kit in stage.kits.values()], world.tenant))
+        yield Crowd(world, await multiply(stage.databases.values(), world.tenant))

@@ -22,9 +22,11 @@ LISTS = [
     for one in OPERATIONS
     if one.method == "GET" and "limit" in one.parameters("query") and one.resource not in _ELSEWHERE
 ]
-FEW = frozenset({"provider", "assignment_rule"})
+FEW = frozenset({"provider", "assignment_rule", "webhook_endpoint"})
 """Tables of which a tenant has a handful by their nature: set up by hand, read whole by what uses them."""
 NOT_BY_ITSELF = {"attribute": "an attribute has to be defined first; tests/customer/test_plans.py does"}
+NAMED = {"types": ["crm.customer.*", "crm.tenant.created.v1"]}
+"""Parameters that know which texts there are."""
 RESOURCES = sorted({one.resource for one in LISTS})
 
 
@@ -75,7 +77,8 @@ def parameters(crowd: Crowd, operation: Operation) -> Iterator[str]:
     """Each parameter by itself, with each value that it can have where these are few."""
     for name, schema in operation.parameters("query").items():
         if name not in ("limit", "cursor", *NOT_BY_ITSELF) and f"{name}=" not in operation.query:
-            yield from (f"{name}={quote(str(value))}" for value in values(crowd, schema))
+            chosen = NAMED.get(name) or values(crowd, schema)
+            yield from (f"{name}={quote(str(value))}" for value in chosen)
 
 
 def values(crowd: Crowd, schema: Any) -> list[Any]:

@@ -32,6 +32,7 @@ _TEXTS = (
     "customer",
     "5.1.1",
     "now",
+    "cus_1",
 )
 FITTING: dict[str, Any] = {
     "zone": "Europe/Berlin",

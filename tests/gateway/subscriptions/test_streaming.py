@@ -118,6 +118,7 @@ async def test_silence_is_broken_by_heartbeats_that_keep_the_cursor_young(kept: 
 
 async def test_many_streams_share_one_reader_and_leave_nothing_behind(kept: Kept) -> None:
     tail = _tail(kept)
+    await until(lambda: not tail._lines)  # readers of tests before may be on their way out
     async with kept.http() as http, asyncio.timeout(20):
         contexts = [opened(http) for _ in range(15)]
         streams = [await context.__aenter__() for context in contexts]

@@ -37,7 +37,10 @@ async def parts_of(http: httpx.AsyncClient, *, ready: bool) -> dict[str, Any]:
     """What each part says, as soon as the whole is, or isn't, ready."""
     async with asyncio.timeout(30):
         while True:
-            answer = await http.get("/readyz")
+            try:
+                answer = await http.get("/readyz")
+            except httpx.RemoteProtocolError:  # a resting connection that was closed as we took it up
+                continue
             assert answer.status_code == (200 if answer.json()["ready"] else 503)
             if answer.json()["ready"] is ready:
                 return answer.json()["parts"]
