@@ -121,7 +121,8 @@ async def _flow(server: Server, tenant: UUID) -> _Flow:
 
 
 def _wanted(service: Service, owned: dict[str, tuple[int, int]]) -> list[tuple[str, tuple[int, int]]]:
-    topics = set(service.topics_consumed)
+    # What is only tapped keeps no count.
+    topics = {topic_of(kind) for kind in (*service.projections.handlers, *service.reactions.handlers)}
     return [
         (key, position)
         for key, position in owned.items()
