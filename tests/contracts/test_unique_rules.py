@@ -237,6 +237,7 @@ REASONS = {
 }
 KERNEL = {
     "pk_idempotency_key", "pk_due", "pk_event_sequence", "pk_inbox", "pk_consumer_key", "pk_parked", "pk_erased",
+    "pk_departed",
 }  # fmt: skip
 
 
