@@ -75,6 +75,8 @@ class Links:
             raw = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         except (ValueError, Base64Error):
             return None
+        if urlsafe_b64encode(raw).decode("ascii").rstrip("=") != text:
+            return None  # its last character says more than it should: one link has one address
         body, mac = raw[: _BODY + 2], raw[_BODY + 2 :]
         if len(raw) != _BODY + 2 + _URL_MAC or body[:1] != kind.value:
             return None
