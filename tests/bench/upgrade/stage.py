@@ -26,6 +26,8 @@ CUSTOMER, SALES = "customer", "sales-pipeline"
 PLAYING = (GATEWAY, CUSTOMER, SALES)
 _READY_WITHIN_S = 90.0
 _STOPPED_WITHIN_S = 60.0
+# As all our deployments give it: connections that are kept end after an answer, not while a request is on its way.
+_DRAIN_S = "2"
 _UNLIMITED = "1000000000"
 
 # Run by the old release, on its own schema and in one process; it uses what every release offers for it.
@@ -165,6 +167,7 @@ class Stage:
             "INTERNAL_JWKS": orjson.dumps(self.signer.public_jwks()).decode(),
             "CURSOR_SECRET": "of an upgrade",
             "LOG_LEVEL": "WARNING",
+            "DRAIN_S": _DRAIN_S,
         }
         if service == GATEWAY:
             told |= {

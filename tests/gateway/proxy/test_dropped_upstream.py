@@ -2,11 +2,14 @@
 
 import asyncio
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.gateway.waiting import until
 
+from crm_gateway.proxy.domain.breaker import State
+from crm_gateway.proxy.domain.retries import RetryBudget
 from crm_gateway.proxy.http_upstream import HttpUpstream
 
 GET = b"GET /v1/things HTTP/1.1\r\nHost: x\r\n"
@@ -71,6 +74,66 @@ async def test_a_connection_that_just_closes_is_tried_once_more_then_502(open_ho
         assert (answer.status_code, answer.json()["code"], len(got)) == (502, "upstream_dropped", 2)
         assert (await http.post("/v1/things", json={})).status_code == 502
         assert len(got) == 3
+
+
+class Ending:
+    """A service that keeps connections, and then ends: it closes all of them when the next request comes."""
+
+    def __init__(self) -> None:
+        self.connections: list[asyncio.StreamWriter] = []
+        self.asked = self.lost = 0
+        self.ends = False
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections.append(writer)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                self.asked += 1
+                if self.ends and writer in self.kept:
+                    self.lost += 1
+                    for each in self.kept:
+                        each.transport.abort()
+                    return
+                await asyncio.sleep(0.05)  # so that the next request needs another connection
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    def end(self) -> None:
+        self.kept, self.ends = list(self.connections), True
+
+    async def close(self) -> None:
+        for each in self.connections:
+            each.transport.abort()
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def ending(open_house):
+    async with open_house() as house:
+        service = Ending()
+        server = await asyncio.start_server(service.serve, "127.0.0.1", 0)
+        house.stack.callback(server.close)
+        house.stack.push_async_callback(service.close)
+        lane = house.gateway.lanes["customer"]
+        lane.upstream = HttpUpstream(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        house.stack.push_async_callback(lane.upstream.close)
+        async with house.http() as http:
+            await asyncio.gather(*(http.get("/v1/things") for _ in range(8)))
+            service.end()
+            yield SimpleNamespace(service=service, http=http, lane=lane)
+
+
+async def test_a_service_that_ends_fails_no_request_that_may_be_repeated(ending: Any):
+    ending.lane.budget = RetryBudget(0.0, initial=0)
+    keyed = [ending.http.post("/v1/things", headers={"idempotency-key": f"k{n}"}) for n in range(6)]
+    got = await asyncio.gather(*keyed)
+    assert ending.service.lost > 0, "nothing was on its way when the connections ended"
+    assert [answer.status_code for answer in got] == [200] * 6
+    assert (ending.lane.breaker.state, ending.lane.in_flight) == (State.CLOSED, 0)
+
+
+async def test_a_service_that_ends_is_never_asked_twice_for_what_may_not_be_repeated(ending: Any):
+    got = await ending.http.post("/v1/things", json={})
+    assert (got.status_code, got.json()["code"], ending.service.lost) == (502, "upstream_dropped", 1)
 
 
 @pytest.mark.parametrize(

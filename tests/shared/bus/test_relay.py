@@ -87,11 +87,13 @@ async def test_slots_are_shared_fairly_and_inherited(log_line: Line) -> None:
     relays = [relay_to(log_line, Recorder()) for _ in range(3)]
     tasks = [log_line.begin(relay) for relay in relays]
 
-    async def shared(*sizes: int) -> bool:
+    async def shared(*most: int) -> bool:
         held = [relay.slots for relay in relays]
-        return sorted(map(len, held)) == sorted(sizes) and frozenset().union(*held) == frozenset(range(16))
+        fair = all(len(slots) <= limit for slots, limit in zip(held, most, strict=True))
+        return fair and sorted(slot for slots in held for slot in slots) == list(range(16))
 
-    await until(lambda: shared(4, 6, 6))
+    # Who asks at the same moment as another may get a slot less than its share: 4, 6, 6 is as fair as 5, 5, 6.
+    await until(lambda: shared(6, 6, 6))
     await relays[0].stop()
     await until(lambda: shared(0, 8, 8))
     tasks[1].cancel()

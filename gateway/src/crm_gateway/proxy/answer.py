@@ -50,6 +50,11 @@ class Answer:
         self._news = News()
 
     @property
+    def is_silent(self) -> bool:
+        """Whether nothing at all has come."""
+        return not self._headed and not self._since_body
+
+    @property
     def ended(self) -> bool:
         """Whether all of it has been read."""
         return self.complete and not self._pieces

@@ -13,7 +13,7 @@ from crm_gateway.proxy.exchange import Exchange
 from crm_gateway.proxy.guard import Guard, TimeUp, Watch
 from crm_gateway.proxy.lane import FAILING, Lane, LaneClosed
 from crm_gateway.proxy.refusals import Refusal, retry_later
-from crm_gateway.proxy.upstream import Dropped, TimedOut, UpstreamFault, UpstreamRequest, UpstreamResponse
+from crm_gateway.proxy.upstream import Dropped, Stale, TimedOut, UpstreamFault, UpstreamRequest, UpstreamResponse
 
 _LEAST_ATTEMPT_S = 0.05
 TIMEOUT_HEADER = b"x-timeout-ms"
@@ -122,7 +122,8 @@ class _Passage:
         """
         if self.body.fault is not None:
             raise self.body.fault from None
-        if not last and not isinstance(error, TimedOut) and self._may_again():
+        # Budgets hold back retries that could multiply an outage; of stale connections there are only so many.
+        if not last and not isinstance(error, TimedOut) and self._may_again(free=isinstance(error, Stale)):
             return False
         name = self.lane.name
         match error:
@@ -138,12 +139,12 @@ class _Passage:
         payload: bytes | AsyncIterator[bytes] | None = self.whole if self.body.is_small else self.body.stream()
         timeout = (TIMEOUT_HEADER, b"%d" % (self.guard.left_s * 1000))
         headers = [*self.onward.headers, timeout]
-        return UpstreamRequest(self.onward.method, self.onward.target, headers, payload, self.body.fate)
+        return UpstreamRequest(self.onward.method, self.onward.target, headers, payload, self.exchange.attempts > 1, self.body.fate)
 
-    def _may_again(self) -> bool:
+    def _may_again(self, *, free: bool = False) -> bool:
         """Whether a second attempt is safe, in time and affordable."""
         safe = self.body.is_small and may_repeat(self.onward.method, keyed=self.onward.keyed)
-        return safe and self.guard.left_s > _LEAST_ATTEMPT_S and self.lane.budget.spend()
+        return safe and self.guard.left_s > _LEAST_ATTEMPT_S and (free or self.lane.budget.spend())
 
     async def _answer(self, response: UpstreamResponse) -> None:
         """Passes the answer on, piece by piece. Each side's silence counts as its own delay."""

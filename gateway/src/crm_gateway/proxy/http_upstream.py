@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from crm_gateway.proxy.answer import Connection
 from crm_gateway.proxy.domain.headers import Headers
 from crm_gateway.proxy.errand import as_task
-from crm_gateway.proxy.upstream import Unreachable, UpstreamRequest, UpstreamResponse
+from crm_gateway.proxy.upstream import Dropped, Stale, Unreachable, UpstreamRequest, UpstreamResponse
 
 # Far below the 75 s of our own services: a connection is given up here before the other side closes it.
 _KEEP_ALIVE_S = 15.0
@@ -41,8 +41,8 @@ class _Exchange:
         self._sending: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> UpstreamResponse:
-        connection = self._upstream.idle() or await self._upstream.connect()
-        self._connection = connection
+        kept = None if self._request.afresh else self._upstream.idle()
+        self._connection = connection = kept or await self._upstream.connect()
         self._answer = answer = connection.ask(head_of(self._request, self._upstream.host))
         body = self._request.body
         try:
@@ -50,8 +50,10 @@ class _Exchange:
                 # An upstream may answer before it has heard all; so sending and hearing go on side by side.
                 self._sending = asyncio.create_task(self._send(body))
             await answer.head()
-        except BaseException:
+        except BaseException as error:
             await self._leave(whole=False)
+            if kept is not None and isinstance(error, Dropped) and answer.is_silent:
+                raise Stale(str(error)) from error
             raise
         return answer
 

@@ -11,7 +11,7 @@ from prometheus_client import Gauge
 from crm_gateway.proxy.domain.breaker import Breaker, BreakerPolicy, Outcome, Permit, Refused, State
 from crm_gateway.proxy.domain.retries import RetryBudget
 from crm_gateway.proxy.traces import TracedAttempt
-from crm_gateway.proxy.upstream import TimedOut, Upstream, UpstreamFault, UpstreamRequest, UpstreamResponse
+from crm_gateway.proxy.upstream import Stale, TimedOut, Upstream, UpstreamFault, UpstreamRequest, UpstreamResponse
 from crm_shared.observability.tracing import are_traced
 from crm_shared.observability.vitals import VITALS
 
@@ -148,6 +148,8 @@ class _Attempt:
 
     def _judged(self, error: BaseException) -> Outcome:
         fate = self._request.fate
+        if isinstance(error, Stale):
+            return Outcome.ABANDONED
         if fate.timed_out or (isinstance(error, UpstreamFault) and not fate.sender_failed):
             return Outcome.FAILURE
         return Outcome.ABANDONED

@@ -20,6 +20,11 @@ class Dropped(UpstreamFault):
     """The connection ended before the answer did."""
 
 
+class Stale(Dropped):
+    """A connection kept from earlier ended, and nothing of an answer had come: most likely it was being closed while
+    the request was on its way. It says nothing of how the upstream does, and next to nothing of what it did."""
+
+
 class TimedOut(UpstreamFault):
     """No answer within the time the request had."""
 
@@ -36,12 +41,16 @@ class Fate:
 
 @dataclass(slots=True)
 class UpstreamRequest:
-    """One request as it goes on. `target` is the encoded path and query, unchanged; `body` is whole or a stream."""
+    """One request as it goes on. `target` is the encoded path and query, unchanged; `body` is whole or a stream.
+
+    A second attempt goes `afresh`, over no connection kept from earlier: a process that ends closes all of them at once.
+    """
 
     method: str
     target: bytes
     headers: Headers
     body: bytes | AsyncIterator[bytes] | None
+    afresh: bool = False
     fate: Fate = field(default_factory=Fate)
 
 
@@ -81,6 +90,7 @@ class Upstream(Protocol):
         Raises:
             Unreachable: nothing was sent.
             Dropped: the connection ended before the head.
+            Stale: so did one that was kept, before anything came.
         """
         ...
 
