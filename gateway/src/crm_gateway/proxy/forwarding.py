@@ -139,7 +139,8 @@ class _Passage:
         payload: bytes | AsyncIterator[bytes] | None = self.whole if self.body.is_small else self.body.stream()
         timeout = (TIMEOUT_HEADER, b"%d" % (self.guard.left_s * 1000))
         headers = [*self.onward.headers, timeout]
-        return UpstreamRequest(self.onward.method, self.onward.target, headers, payload, self.exchange.attempts > 1, self.body.fate)
+        afresh = self.exchange.attempts > 1
+        return UpstreamRequest(self.onward.method, self.onward.target, headers, payload, afresh, self.body.fate)
 
     def _may_again(self, *, free: bool = False) -> bool:
         """Whether a second attempt is safe, in time and affordable."""

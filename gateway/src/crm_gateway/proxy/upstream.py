@@ -21,8 +21,10 @@ class Dropped(UpstreamFault):
 
 
 class Stale(Dropped):
-    """A connection kept from earlier ended, and nothing of an answer had come: most likely it was being closed while
-    the request was on its way. It says nothing of how the upstream does, and next to nothing of what it did."""
+    """A connection kept from earlier ended before anything of an answer came.
+
+    Most likely it was being closed while the request was on its way, which says nothing of how the upstream does.
+    """
 
 
 class TimedOut(UpstreamFault):
@@ -43,7 +45,7 @@ class Fate:
 class UpstreamRequest:
     """One request as it goes on. `target` is the encoded path and query, unchanged; `body` is whole or a stream.
 
-    A second attempt goes `afresh`, over no connection kept from earlier: a process that ends closes all of them at once.
+    A second attempt goes `afresh`, over no connection kept from earlier: a process that ends closes all at once.
     """
 
     method: str
