@@ -1,6 +1,7 @@
 """The work for a client that has gone ends; nobody else's does."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -116,3 +117,22 @@ async def test_a_client_that_leaves_amid_its_body_is_the_handlers_to_notice():
     client.gone.set()
     await asyncio.wait_for(client.ask(reading), 5)
     assert len(client.sent) == 2
+
+
+async def test_a_request_that_was_watched_leaves_nothing_in_cycles():
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0.08)
+        await answer(send)
+
+    gc.collect()
+    gc.disable()
+    try:
+        await asyncio.gather(*(Client().ask(slow) for _ in range(5)))
+        await asyncio.sleep(0)
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        assert [each for each in gc.garbage if type(each).__module__.startswith("crm_")] == []
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()

@@ -80,8 +80,9 @@ class Guard:
     def stop(self) -> None:
         """The request has ended; nobody needs watching any more."""
         self._watch.end(self)
-        if self._listener is not None:
-            self._listener.cancel()
+        listener, self._listener = self._listener, None  # it knows us
+        if listener is not None:
+            listener.cancel()
 
     def look(self, now: float) -> None:
         """Does what is due by now."""

@@ -144,6 +144,7 @@ class _Attempt:
     def _settle(self) -> None:
         if not self._settled:
             self._settled = True
+            self._request.fate.settle = None  # it knows us: together we would wait for the garbage collector
             self._lane.settle(self._permit, self._outcome)
 
     def _judged(self, error: BaseException) -> Outcome:

@@ -81,12 +81,16 @@ class _Watch:
 
     def stop(self) -> None:
         """Nobody needs watching any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._watcher is not None:
-            self._watcher.cancel()
+        # Both know us: whoever keeps them waits, together with all that a request holds, for the garbage collector.
+        timer, self._timer = self._timer, None
+        watcher, self._watcher = self._watcher, None
+        if timer is not None:
+            timer.cancel()
+        if watcher is not None:
+            watcher.cancel()
 
     def _look(self) -> None:
+        self._timer = None
         if self._read or self._bodyless:
             self._begin()
         else:  # the handler itself hears of a client that leaves amid its body
