@@ -21,10 +21,15 @@ def test_plain_http_opens_its_port_only_where_it_is_allowed() -> None:
     assert any(80 in ports for ports in settings(webhook_allow_http=True).url_rule.ports)
 
 
-@pytest.mark.parametrize("wrong", [{"webhook_allowed_ports": "https"}, {"webhook_allowed_networks": "10.0.0.1/8"}])
-def test_what_cannot_be_read_stops_the_process_before_it_starts(wrong: dict[str, str]) -> None:
-    with pytest.raises(ValidationError):
+@pytest.mark.parametrize(
+    "wrong",
+    [{"webhook_allowed_ports": "https"}, {"webhook_allowed_networks": "10.0.0.1/8"}, {"webhook_keys": "guess me"}],
+)
+def test_what_cannot_be_read_stops_the_process_before_it_starts_and_is_named(wrong: dict[str, str]) -> None:
+    (name,) = wrong
+    with pytest.raises(ValidationError, match=name) as refused:
         settings(**wrong)
+    assert "guess me" not in str(refused.value)
 
 
 def test_keys_are_not_shown() -> None:

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from crm_gateway.webhooks.domain.addresses import AddressRule
 from crm_gateway.webhooks.domain.urls import UrlRule
+from crm_gateway.webhooks.sealing import Sealer
 
 
 class WebhookSettings(BaseSettings):
@@ -35,6 +36,12 @@ class WebhookSettings(BaseSettings):
     webhook_lease_s: float = Field(60.0, gt=0, description="After a crash another worker takes over after this.")
     webhook_disable_after_days: float = Field(5.0, gt=0, description="What only fails for so long is disabled.")
     webhook_most_endpoints: int = Field(50, ge=1, description="Endpoints of one tenant.")
+
+    @field_validator("webhook_keys")
+    @classmethod
+    def _keys(cls, value: str) -> str:
+        Sealer.of(value)
+        return value
 
     @field_validator("webhook_allowed_ports")
     @classmethod

@@ -77,6 +77,11 @@ class EmbeddedPostgres:
         """The server's log file."""
         return self.data.parent / f"{self.data.name}.log"
 
+    @property
+    def pid(self) -> int | None:
+        """The server's process, if it runs."""
+        return self._running_pid()
+
     def url(self, database: str = "postgres", *, role: str = _SUPERUSER) -> str:
         """A connection URL; local connections are trusted, so it holds no password."""
         return f"postgresql://{role}@/{database}?host={quote(str(self.sockets), safe='/')}"

@@ -28,6 +28,11 @@ class Server:
     def bus_url(self) -> str:
         return self.url(BUS_DATABASE, Roles.of(BUS_DATABASE).owner)
 
+    @property
+    def background_roles(self) -> frozenset[str]:
+        """Those of the workers, and of the bus, which only they use."""
+        return frozenset({Roles.of(BUS_DATABASE).owner, *(Roles.of(name).worker for name in NAMES)})
+
     def environment(self, service: str) -> dict[str, str]:
         """A service's databases, as settings of its processes."""
         roles = Roles.of(service)

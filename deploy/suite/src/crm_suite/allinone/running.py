@@ -23,6 +23,7 @@ from crm_shared.settings import ServiceSettings
 from crm_suite.allinone.background import Background, background_launched
 from crm_suite.allinone.databases import Server, make_databases, migrate
 from crm_suite.allinone.home import Home
+from crm_suite.allinone.priority import giving_way
 from crm_suite.allinone.reference import documents_of
 from crm_suite.allinone.serving import serving
 from crm_suite.mailsink.journal import Journal
@@ -121,6 +122,7 @@ async def suite_running(home: Home, doors: Doors, steps: Steps) -> AsyncGenerato
         with steps.step("mail sink"):
             await stack.enter_async_context(sink_running(doors, mailbox_of(home)))
         settings = {name: server.settings(service, keys) for name, service in suite.services.items()}
+        await stack.enter_async_context(giving_way(server.postgres, server.background_roles))
         with steps.step("event bus and workers"):
             await background.work(settings)
         stack.push_async_callback(background.stop)  # before the mail sink, which they may be sending to

@@ -17,19 +17,18 @@ import uvloop
 from crm_shared.observability.logs import configure_logs
 from crm_shared.observability.tracing import close_traces, configure_traces
 from crm_suite.allinone.home import Home
+from crm_suite.allinone.priority import give_way
 
 if TYPE_CHECKING:
     from crm_shared.runtime.worker import Worker
 
 READY = b"ready\n"
 FAREWELL = 255
-_NICENESS = 5
 
 
 def main() -> None:
     """Work until the first process says farewell."""
-    # Where both want a processor, whoever answers a request goes first.
-    os.nice(_NICENESS)
+    give_way(os.getpid())
     with Home.chosen().log.open("a", encoding="utf-8", buffering=1) as log:
         configure_logs(os.environ.get("LOG_LEVEL") or "INFO", stream=log)
         configure_traces()
