@@ -1,6 +1,7 @@
 """The worker's own task, and the plans of its statements."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from tests.communication_dispatch.world import World
@@ -8,6 +9,7 @@ from tests.communication_dispatch.world import World
 from crm_communication_dispatch.app import SERVICE
 from crm_communication_dispatch.messages import loop
 from crm_communication_dispatch.messages.store import waves
+from crm_shared.db.departures import come_back, leave
 from crm_shared.db.statements import fixed
 from crm_shared.runtime.worker import WorkerContext
 
@@ -30,8 +32,6 @@ async def test_the_loop_sends_what_timers_want_and_stops_in_order(world: World, 
 
 
 async def test_a_due_message_finds_its_sender_again_while_one_is_at_work(world: World):
-    from datetime import timedelta
-
     async with world.kit.transaction(world.tenant) as tx:
         now = world.kit.clock.now()
         assert await waves.take_lane(tx, "email", world.tenant, now=now, until=now + timedelta(seconds=1))
@@ -39,6 +39,21 @@ async def test_a_due_message_finds_its_sender_again_while_one_is_at_work(world: 
     assert await world.work() == 0
     world.kit.clock.advance(timedelta(seconds=2))
     assert await world.work() == 1
+    assert (await world.message(message["id"]))["status"] == "accepted"
+
+
+async def test_a_sender_at_work_sends_nothing_more_for_a_company_that_leaves(world: World):
+    message = await world.send(await world.customer(), await world.template())
+    await world.kit.run_timers()
+    assert world.wanted
+    now = world.kit.clock.now()
+    async with world.kit.worker.transaction(world.tenant) as tx:
+        await leave(tx, purge_at=now + timedelta(days=30))
+    assert await world.settle() == 0
+    assert (await world.message(message["id"]))["status"] == "queued"
+    async with world.kit.worker.transaction(world.tenant) as tx:
+        assert await come_back(tx, now=now)
+    assert await world.settle() == 1
     assert (await world.message(message["id"]))["status"] == "accepted"
 
 

@@ -33,6 +33,7 @@ from crm_communication_dispatch.providers.port import MailProvider
 from crm_communication_dispatch.settings import MailSettings
 from crm_communication_dispatch.templates import store as templates
 from crm_shared.clock import Clock
+from crm_shared.db.departures import has_left
 from crm_shared.db.due import schedule, unschedule
 from crm_shared.db.pool import Database, Tx
 from crm_shared.ids import new_id
@@ -134,6 +135,8 @@ class Lane:
         at_most = min(_CLAIM, max(wave, 2 * route.relay.rate_per_s)) if route.relay.rate_per_s else _CLAIM
         bulk = self.has_room is None or await self.has_room()
         async with self.database.transaction(self.tenant) as tx:
+            if await has_left(tx):
+                return False  # what is still due rests with all else of this tenant
             now = self.clock.now()
             found = await waves.claim(tx, self.channel, at_most=at_most, bulk=bulk, now=now)
             customers = {message.customer_id for message in found if message.customer_id is not None}
