@@ -22,6 +22,11 @@ class Plan:
     statement: str
     root: Node
 
+    @property
+    def blocks(self) -> int:
+        """How many pieces of tables and indexes it took; only where plans are measured."""
+        return self.root["Shared Hit Blocks"] + self.root["Shared Read Blocks"]
+
     def tables(self) -> Iterator[str]:
         """The tables that it reads."""
         return _tables(self.root)
@@ -56,15 +61,16 @@ def _walks_the_tenant(node: Node) -> bool:
     return "tenant_id" in condition and not _BEYOND_TENANT.search(condition)
 
 
-def watched(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
-    """The plans of all SELECTs that run from now on."""
+def watched(monkeypatch: pytest.MonkeyPatch, *, measured: bool = False) -> list[Plan]:
+    """The plans of all SELECTs that run from now on; measured ones have been carried out once before."""
     seen: list[Plan] = []
+    options = "ANALYZE, BUFFERS, FORMAT JSON" if measured else "FORMAT JSON"
     fetch = Connection.fetch
 
     def explaining(run: Callable[..., Any]) -> Callable[..., Any]:
         async def explained(self: Any, query: str, *arguments: Any, **more: Any) -> Any:
             if query.lstrip().upper().startswith(("SELECT", "WITH")):
-                found = await fetch(self, f"EXPLAIN (FORMAT JSON) {query}", *arguments)
+                found = await fetch(self, f"EXPLAIN ({options}) {query}", *arguments)
                 seen.append(Plan(query, orjson.loads(found[0][0])[0]["Plan"]))
             return await run(self, query, *arguments, **more)
 

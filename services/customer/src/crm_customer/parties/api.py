@@ -24,7 +24,7 @@ from crm_customer.parties.schemas.lists import (
     Verification,
 )
 from crm_customer.parties.schemas.records import CustomerCreate, CustomerPut, CustomerRead, CustomerUpdate, shown
-from crm_customer.parties.store import reading
+from crm_customer.parties.store import listing, reading
 from crm_customer.parties.store.rows import AuditEntry
 from crm_shared.db.pool import Tx
 from crm_shared.errors import CrmError, Invalid
@@ -53,8 +53,8 @@ async def register(body: CustomerCreate, call: Writing) -> Response:
 async def _list(
     tx: Tx, viewer: Viewer, filters: CustomerFilter, *, limit: int, after: tuple[Any, ...] | None
 ) -> list[Customer]:
-    listing = filters.to_listing(await queries.attribute_filter(tx, filters.attribute))
-    return await reading.list_customers(tx, viewer, listing, limit=limit, after=after)
+    wanted = filters.to_listing(await queries.attribute_filter(tx, filters.attribute))
+    return await listing.list_customers(tx, viewer, wanted, limit=limit, after=after)
 
 
 async def _history(
@@ -71,7 +71,7 @@ async def list(call: Reading, filters: Annotated[CustomerFilter, Query()]) -> Re
         _list,
         filters,
         answer=shown,
-        key=lambda item: (reading.name_key(item), item.id) if by_name else (item.id,),
+        key=lambda item: (listing.name_key(item), item.id) if by_name else (item.id,),
     )
 
 

@@ -58,13 +58,22 @@ customer = tenant_table(
         postgresql_where=text("external_id IS NOT NULL"),
     ),
     Index("uq_customer_number", "tenant_id", "number", unique=True),
-    Index("ix_customer_name_folded", "tenant_id", "name_folded", "id"),
+    Index(
+        "ix_customer_name",
+        *("tenant_id", "name_folded", "id"),
+        # A list by name that is filtered besides is read from here alone. An owner may be as long as an entry.
+        postgresql_include=["status", "kind", "category", "language", "country", "source"],
+    ),
     Index("ix_customer_kind", "tenant_id", "kind", "id"),
     Index("ix_customer_category", "tenant_id", "category", "id"),
     Index("ix_customer_country", "tenant_id", "country", "id"),
     Index("ix_customer_language", "tenant_id", "language", "id"),
     Index("ix_customer_owner", "tenant_id", "owner", "id"),
     Index("ix_customer_source", "tenant_id", "source", "id"),
+    Index(
+        "ix_customer_filters",
+        *("tenant_id", "status", "kind", "category", "language", "country", "source", "owner", "id"),
+    ),
     Index(
         "ix_customer_search_text", "search_text", postgresql_using="gin", postgresql_ops={"search_text": "gin_trgm_ops"}
     ),

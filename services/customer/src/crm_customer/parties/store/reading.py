@@ -3,15 +3,13 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, func, select, tuple_
 from sqlalchemy import Uuid as SqlUuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import bindparam, func, select
 
-from crm_customer.parties.domain import Change, Customer, Listing, Status, fold, united
+from crm_customer.parties.domain import Change, Customer, Status, united
 from crm_customer.parties.store.aliases import aliases_of, canonical, family
 from crm_customer.parties.store.rows import AuditEntry, to_customer
 from crm_customer.parties.tables import customer, customer_alias, customer_audit
@@ -45,7 +43,6 @@ _PAGE_OF_IDS = (
     .limit(bindparam("limit"))
 )
 _COUNT = select(func.count()).select_from(customer).where(customer.c.status == Status.ACTIVE.value)
-FILTERS = ("kind", "category", "country", "language", "owner", "source")
 LAST_ID = UUID(int=2**128 - 1)
 
 
@@ -98,47 +95,6 @@ async def ids_by_keys(tx: Tx, keys: Sequence[tuple[str, str]]) -> dict[tuple[str
     return found
 
 
-async def list_customers(
-    tx: Tx, viewer: Viewer, listing: Listing, *, limit: int, after: tuple[Any, ...] | None
-) -> list[Customer]:
-    """A page of active customers, newest first."""
-    filters = {name: str(value) for name in FILTERS if (value := getattr(listing, name)) is not None}
-    params: dict[str, Any] = {**filters, "limit": limit}
-    if listing.name_prefix is not None:
-        prefix = fold(listing.name_prefix)
-        params |= {"from_name": prefix, "to_name": prefix + "\U0010ffff"}
-    if after is not None:
-        params |= (
-            {"after_id": after[-1]} if listing.name_prefix is None else {"after_name": after[0], "after_id": after[1]}
-        )
-    if listing.attributes:
-        params["attributes"] = dict(listing.attributes)
-    statement = listed(frozenset(params))
-    rows = await (tx.find(statement, params) if listing.attributes else tx.all(statement, params))
-    return [to_customer(row) for row in rows]
-
-
-@lru_cache(maxsize=1_000)
-def listed(given: frozenset[str]) -> Select[Any]:
-    """The statement of a list that is given these parameters, built once: composing it costs more than running it."""
-    c = customer.c
-    statement = select(customer).where(c.status == Status.ACTIVE.value)
-    statement = statement.where(*(c[name] == bindparam(name) for name in FILTERS if name in given))
-    if "attributes" in given:
-        statement = statement.where(c.attributes.contains(bindparam("attributes", type_=JSONB())))
-    if "from_name" in given:  # so that the page comes from the index of names
-        statement = statement.where(c.name_folded >= bindparam("from_name"), c.name_folded < bindparam("to_name"))
-        if "after_id" in given:
-            after = tuple_(bindparam("after_name"), bindparam("after_id", type_=SqlUuid()))
-            statement = statement.where(tuple_(c.name_folded, c.id) > after)
-        statement = statement.order_by(c.name_folded, c.id)
-    else:
-        if "after_id" in given:
-            statement = statement.where(c.id < bindparam("after_id"))
-        statement = statement.order_by(c.id.desc())
-    return statement.limit(bindparam("limit"))
-
-
 async def history(
     tx: Tx, viewer: Viewer, customer_id: UUID, *, limit: int, after: tuple[Any, ...] | None
 ) -> list[AuditEntry]:
@@ -156,11 +112,6 @@ async def history(
         )
         for row in rows
     ]
-
-
-def name_key(item: Customer) -> str:
-    """What a list by name is sorted by."""
-    return fold(item.profile.display_name)
 
 
 async def page_of_ids(tx: Tx, *, after: UUID, limit: int) -> list[UUID]:

@@ -6,6 +6,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, FromClause
+
 from crm_customer.parties.domain import (
     Category,
     Change,
@@ -51,6 +53,11 @@ def to_point(item: Mapping[str, Any]) -> ContactPoint:
 
 def _day(text: str | None) -> date | None:
     return None if text is None else date.fromisoformat(text)
+
+
+def shown_of(rows: FromClause) -> list[ColumnElement[Any]]:
+    """The columns of customers that `to_customer` reads: without those that only find them."""
+    return [column for column in rows.columns if column.name not in ("tenant_id", "name_folded", "search_text")]
 
 
 def to_customer(row: Record) -> Customer:
