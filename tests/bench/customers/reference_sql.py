@@ -6,9 +6,9 @@ from uuid import UUID
 
 LAST = UUID(int=2**128 - 1)
 _COLUMNS = (
-    "tenant_id, id, version, number, status, kind, category, display_name, given_name, family_name, language, "
+    "id, version, number, status, kind, category, display_name, given_name, family_name, language, "
     "time_zone, country, birth_date, owner, source, external_source, external_id, attributes, contact_points, "
-    "completeness, name_folded, search_text, registered_at, updated_at"
+    "completeness, registered_at, updated_at"
 )
 GET = f"""
 SELECT {_COLUMNS},

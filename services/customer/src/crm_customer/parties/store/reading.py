@@ -11,15 +11,15 @@ from sqlalchemy import bindparam, func, select
 
 from crm_customer.parties.domain import Change, Customer, Status, united
 from crm_customer.parties.store.aliases import aliases_of, canonical, family
-from crm_customer.parties.store.rows import AuditEntry, to_customer
+from crm_customer.parties.store.rows import AuditEntry, shown_of, to_customer
 from crm_customer.parties.tables import customer, customer_alias, customer_audit
 from crm_shared.db.pool import Tx
 from crm_shared.db.statements import any_of, any_param
 from crm_shared.tenancy import Viewer
 
 _IS_ALIASED = select(customer_alias.c.alias_id).where(customer_alias.c.customer_id == customer.c.id).exists()
-_GET = select(customer, _IS_ALIASED.label("aliased")).where(customer.c.id == bindparam("id"))
-_MANY = select(customer).where(any_param(customer.c.id, "ids"))
+_GET = select(*shown_of(customer), _IS_ALIASED.label("aliased")).where(customer.c.id == bindparam("id"))
+_MANY = select(*shown_of(customer)).where(any_param(customer.c.id, "ids"))
 _BY_KEYS = (
     select(customer.c.external_id, func.coalesce(customer_alias.c.customer_id, customer.c.id).label("id"))
     .select_from(

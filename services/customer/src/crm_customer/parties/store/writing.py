@@ -10,7 +10,15 @@ from sqlalchemy import ARRAY, Text, bindparam, delete, func, insert, select, upd
 from sqlalchemy import Uuid as SqlUuid
 
 from crm_customer.parties.domain import Customer, Status
-from crm_customer.parties.store.rows import AuditEntry, changes_json, keys_of, to_audit_row, to_customer, to_row
+from crm_customer.parties.store.rows import (
+    AuditEntry,
+    changes_json,
+    keys_of,
+    shown_of,
+    to_audit_row,
+    to_customer,
+    to_row,
+)
 from crm_customer.parties.tables import contact_key, customer, customer_audit
 from crm_shared.db.pool import Tx
 from crm_shared.db.statements import any_param
@@ -47,7 +55,7 @@ _CHANGE = (
     .add_cte(_AUDIT.cte("audit"))
 )
 _DROP_KEYS = delete(contact_key).where(any_param(contact_key.c.customer_id, "ids"))
-_LOCK = select(customer).where(any_param(customer.c.id, "ids")).order_by(customer.c.id).with_for_update()
+_LOCK = select(*shown_of(customer)).where(any_param(customer.c.id, "ids")).order_by(customer.c.id).with_for_update()
 _LOCK_IDS = select(customer.c.id).where(any_param(customer.c.id, "ids")).order_by(customer.c.id).with_for_update()
 _SET_STATUS = update(customer).where(any_param(customer.c.id, "ids")).values(status=bindparam("status"))
 _TOUCH = (
