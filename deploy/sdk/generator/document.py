@@ -44,7 +44,7 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """`create_rate` of `customers_create_rate`: the tag is the attribute that the method sits on."""
+        """`register` of `customers_register`: the tag is the attribute that the method sits on."""
         prefix = self.tag.replace("-", "_") + "_"
         if not self.id.startswith(prefix):
             raise Unsupported(f"operation {self.id} doesn't start with its tag {self.tag}")

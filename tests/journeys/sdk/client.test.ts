@@ -112,8 +112,8 @@ test("problems are classes that say what the API said", async () => {
     (error) => error instanceof ValidationFailed && error.errors[0]?.pointer === "/country",
   );
   const grace = await crm.customers.register({ given_name: "Grace" });
-  await crm.customers.change(grace.id, { language: "en" }, { ifMatch: grace });
-  await assert.rejects(crm.customers.change(grace.id, { language: "de" }, { ifMatch: grace }), PreconditionFailed);
+  await crm.customers.update(grace.id, { language: "en" }, { ifMatch: grace });
+  await assert.rejects(crm.customers.update(grace.id, { language: "de" }, { ifMatch: grace }), PreconditionFailed);
   await assert.rejects(new Crm({ apiKey: "nobody's" }).me.get(), Unauthenticated);
 });
 
@@ -128,7 +128,7 @@ test("a word and a field of a later version are kept", async () => {
 
 test("a job is waited for, and says why it failed", async () => {
   const csv = "external_id,given_name,country\n1,Ada,MT\n";
-  const done = await (await crm.customerImports.startCustomers(csv, "text/csv", { source: "list" })).wait();
+  const done = await (await crm.customerImports.start(csv, "text/csv", { source: "list" })).wait();
   assert.equal(done.state, "succeeded");
   assert.equal((await all(crm.customers.list({ country: "MT" }))).length, 1);
   await next("pass", "failed job");

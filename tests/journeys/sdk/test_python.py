@@ -83,7 +83,7 @@ class TestAnswers:
 
     def test_what_is_left_out_stays_and_none_empties(self, crm: Crm) -> None:
         grace = crm.customers.register(given_name="Grace", family_name="Hopper", language="en")
-        changed = crm.customers.change(grace.id, family_name=None)
+        changed = crm.customers.update(grace.id, family_name=None)
         assert (changed.family_name, changed.given_name, changed.language) == (None, "Grace", "en")
 
     def test_a_word_and_a_field_of_a_later_version_are_kept(self, over_a_bad_line: Crm, between: Between) -> None:
@@ -96,13 +96,13 @@ class TestAnswers:
 
     def test_a_job_is_waited_for(self, crm: Crm) -> None:
         csv = b"external_id,given_name,country\n1,Ada,MT\n2,Alan,MT\n"
-        pending = crm.customer_imports.start_customers(csv, source="list")
+        pending = crm.customer_imports.start(csv, source="list")
         done = pending.wait(timeout=60)
         assert done.state == "succeeded"
         assert len(list(crm.customers.list(country="MT"))) == 2
 
     def test_a_segments_rule_is_a_dictionary_that_a_type_checker_knows(self, crm: Crm) -> None:
-        segment = crm.segments.define(
+        segment = crm.segments.create(
             name="Maltese",
             rule={"type": "and", "rules": [{"type": "attribute", "field": "country", "op": "eq", "value": "MT"}]},
         )
@@ -219,9 +219,9 @@ class TestProblems:
             crm.customers.register(given_name="Grace", country="Germany")
         assert [each.pointer for each in refused.value.errors] == ["/country"]
         grace = crm.customers.register(given_name="Grace")
-        crm.customers.change(grace.id, language="en", if_match=grace)
+        crm.customers.update(grace.id, language="en", if_match=grace)
         with pytest.raises(PreconditionFailed):
-            crm.customers.change(grace.id, language="de", if_match=grace)
+            crm.customers.update(grace.id, language="de", if_match=grace)
         with Crm(url=place.url, api_key="nobody's") as stranger, pytest.raises(Unauthenticated):
             stranger.me.get()
 

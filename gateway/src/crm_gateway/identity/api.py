@@ -100,7 +100,7 @@ async def get(call: Self) -> Response:
 
 
 @tenants.post("", status_code=201, response_model=TenantOpenedRead)
-async def open_tenant(body: TenantCreate, call: Operator) -> Response:
+async def open(body: TenantCreate, call: Operator) -> Response:
     """Open a company. The key of its first administrator is in this answer and never again."""
     password_hash = await hash_password(body.admin.password)
     credential = new_credential(CredentialKind.API_KEY, new_id())
@@ -109,7 +109,7 @@ async def open_tenant(body: TenantCreate, call: Operator) -> Response:
     return await _shown_once(theirs, make, credential, TenantRead.of)
 
 
-@tenants.get("", response_model=TenantPage)
+@tenants.get("", response_model=TenantPage, name="list")
 async def list_tenants(call: Operator, filters: Annotated[PageQuery, Query()]) -> Response:
     """All companies of this installation, in the order of their moving in."""
     return await call.page(
@@ -117,7 +117,7 @@ async def list_tenants(call: Operator, filters: Annotated[PageQuery, Query()]) -
     )
 
 
-@tenants.get("/{tenant_id}", response_model=TenantRead)
+@tenants.get("/{tenant_id}", response_model=TenantRead, name="get")
 async def get_tenant(tenant_id: TenantId, call: Reader) -> Response:
     """My company; any other doesn't exist for me, unless I run the installation."""
     return await _concerning(call, tenant_id).read(_own_tenant, answer=TenantRead.of)
@@ -156,14 +156,14 @@ async def list(call: Reader, filters: Annotated[PageQuery, Query()]) -> Response
     return await call.page(_users, filters, answer=UserRead.of, key=lambda user: (user.created_at, user.id))
 
 
-@users.get("/{user_id}", response_model=UserRead)
+@users.get("/{user_id}", response_model=UserRead, name="get")
 async def get_user(user_id: UserId, call: Reader) -> Response:
     """One user."""
     return await call.read(_user, user_id, answer=UserRead.of)
 
 
 @users.patch("/{user_id}", response_model=UserRead)
-async def change(user_id: UserId, body: UserUpdate, call: Admin) -> Response:
+async def update(user_id: UserId, body: UserUpdate, call: Admin) -> Response:
     """Change a user's name, roles, teams or partner."""
     changes = body.model_dump(exclude_unset=True)
     expected = call.if_match()
@@ -189,7 +189,7 @@ async def deactivate(user_id: UserId, call: Admin) -> Response:
     return answer
 
 
-@api_keys.post("", status_code=201, response_model=ApiKeySecretRead)
+@api_keys.post("", status_code=201, response_model=ApiKeySecretRead, name="create")
 async def create_key(body: ApiKeyCreate, call: Admin) -> Response:
     """Make a key for a machine. Its text is in this answer and never again."""
     credential = new_credential(CredentialKind.API_KEY, new_id())
@@ -197,7 +197,7 @@ async def create_key(body: ApiKeyCreate, call: Admin) -> Response:
     return await _shown_once(call, make, credential, ApiKeyRead.of)
 
 
-@api_keys.get("", response_model=ApiKeyPage)
+@api_keys.get("", response_model=ApiKeyPage, name="list")
 async def list_keys(call: Reader, filters: Annotated[PageQuery, Query()]) -> Response:
     """All keys, without their secrets."""
     return await call.page(_keys, filters, answer=ApiKeyRead.of, key=lambda key: (key.created_at, key.id))
@@ -221,7 +221,7 @@ async def revoke(key_id: ApiKeyId, call: Admin) -> Response:
     return answer
 
 
-@audit.get("", response_model=AdminActPage)
+@audit.get("", response_model=AdminActPage, name="list")
 async def list_audit(call: Admin, filters: Annotated[PageQuery, Query()]) -> Response:
     """Who administered what, newest first."""
     return await call.page(_audit, filters, answer=AdminActRead.of, key=lambda entry: (entry.id,))

@@ -72,7 +72,7 @@ async def get(webhook_id: WebhookId, call: Reader) -> Response:
 
 
 @router.patch("/{webhook_id}", response_model=WebhookRead)
-async def change(webhook_id: WebhookId, body: WebhookUpdate, call: Writer) -> Response:
+async def update(webhook_id: WebhookId, body: WebhookUpdate, call: Writer) -> Response:
     """Change where events go, which, or whether; the webhook then gets what its changer may see.
 
     While it is disabled nothing is sent, and what waited is given up; a replay brings it back.
@@ -149,7 +149,7 @@ async def get_delivery(webhook_id: WebhookId, delivery_id: DeliveryId, call: Rea
 
 
 @router.post("/{webhook_id}/deliveries/{delivery_id}/retry", response_model=DeliveryRead)
-async def retry(webhook_id: WebhookId, delivery_id: DeliveryId, call: Writer) -> Response:
+async def retry_delivery(webhook_id: WebhookId, delivery_id: DeliveryId, call: Writer) -> Response:
     """Send one event again, at once and whatever came of it before."""
     return await call.write(_logged(repeats.retry), webhook_id, delivery_id, answer=DeliveryRead.of)
 

@@ -50,7 +50,7 @@ async def get(message_id: MessageId, call: Reading) -> Response:
 
 
 @router.get("/{message_id}/explanation", response_model=ExplanationRead)
-async def explain(message_id: MessageId, call: Reading) -> Response:
+async def explanation(message_id: MessageId, call: Reading) -> Response:
     """Read why a message was sent, waits, or wasn't sent."""
     return await call.read(queries.explain_message, message_id, answer=ExplanationRead.of)
 
@@ -67,7 +67,7 @@ async def record_receipt(message_id: MessageId, body: ReceiptWrite, call: Writin
     return await call.write(commands.record_receipt, message_id, body.said(), answer=MessageRead.of)
 
 
-@pressure_router.get("/{customer_id}", response_model=PressureRead)
+@pressure_router.get("/{customer_id}", response_model=PressureRead, name="get")
 async def get_pressure(customer_id: CustomerId, call: Reading) -> Response:
     """Read how much a customer got, and what caps, quiet hours and suppressions leave."""
     return await call.read(queries.get_pressure, customer_id, answer=PressureRead.of, now=call.now)

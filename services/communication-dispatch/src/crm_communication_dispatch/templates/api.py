@@ -63,7 +63,7 @@ async def list_versions(template_id: TemplateId, call: Reading) -> Response:
 
 
 @router.post("/{template_id}/versions", status_code=201, response_model=VersionRead)
-async def add_version(template_id: TemplateId, body: WordingWrite, call: Writing) -> Response:
+async def create_version(template_id: TemplateId, body: WordingWrite, call: Writing) -> Response:
     """Write a new draft beside the versions there are."""
     return await call.write(commands.add_version, template_id, body.wording(), answer=VersionRead.of)
 
@@ -75,7 +75,7 @@ async def get_version(template_id: TemplateId, number: Number, call: Reading) ->
 
 
 @router.put("/{template_id}/versions/{number}", response_model=VersionRead)
-async def rewrite_version(template_id: TemplateId, number: Number, body: WordingWrite, call: Writing) -> Response:
+async def replace_version(template_id: TemplateId, number: Number, body: WordingWrite, call: Writing) -> Response:
     """Replace a draft's wording; an approved one never changes."""
     return await call.write(
         commands.rewrite_version,

@@ -47,7 +47,7 @@ async def list(filters: Annotated[AgentFilter, Query()], call: Annotated[Call, n
 
 
 @router.get("/capacity", response_model=CapacityRead)
-async def capacity(call: Annotated[Call, needs("agents:read")]) -> Response:
+async def get_capacity(call: Annotated[Call, needs("agents:read")]) -> Response:
     """What one conversation on each channel takes of an agent's capacity."""
 
     async def query(tx: Tx, viewer: Viewer) -> dict[str, int]:
@@ -57,7 +57,7 @@ async def capacity(call: Annotated[Call, needs("agents:read")]) -> Response:
 
 
 @router.patch("/capacity", response_model=CapacityRead)
-async def change_capacity(body: CapacityUpdate, call: Annotated[Call, needs("routing:admin")]) -> Response:
+async def update_capacity(body: CapacityUpdate, call: Annotated[Call, needs("routing:admin")]) -> Response:
     """Change what conversations take of an agent's capacity, for those queued from now on."""
     return await call.write(commands.set_costs, body.model_dump(exclude_unset=True), answer=CapacityRead.of)
 
@@ -69,7 +69,7 @@ async def get(agent_id: AgentId, call: Annotated[Call, needs("agents:read")]) ->
 
 
 @router.patch("/{agent_id}", response_model=AgentRead)
-async def change(agent_id: AgentId, body: AgentUpdate, call: Annotated[Call, needs("routing:admin")]) -> Response:
+async def update(agent_id: AgentId, body: AgentUpdate, call: Annotated[Call, needs("routing:admin")]) -> Response:
     """Change an agent's name, address, skills or capacity; what is left out stays."""
     return await call.write(
         commands.change_agent, agent_id, body.changes(), expected=call.if_match(), answer=AgentRead.of
@@ -86,7 +86,7 @@ async def heartbeat(agent_id: AgentId, body: Heartbeat, call: Annotated[Call, ne
     return await call.write(commands.heartbeat, agent_id, timedelta(seconds=body.lease_s), answer=answer)
 
 
-@skills.get("", response_model=SkillPage)
+@skills.get("", response_model=SkillPage, name="list")
 async def list_skills(
     filters: Annotated[SkillFilter, Query()], call: Annotated[Call, needs("agents:read")]
 ) -> Response:
@@ -95,7 +95,7 @@ async def list_skills(
 
 
 @skills.put("/{name}", status_code=204)
-async def describe(
+async def put(
     name: Annotated[SkillName, Path(description="The skill's name.")],
     body: SkillWrite,
     call: Annotated[Call, needs("routing:admin")],

@@ -47,7 +47,7 @@ async def get(interaction_id: InteractionId, call: Annotated[Call, needs("intera
 
 
 @router.patch("/{interaction_id}", response_model=InteractionRead)
-async def change(
+async def update(
     interaction_id: InteractionId, body: InteractionUpdate, call: Annotated[Call, needs("interactions:write")]
 ) -> Response:
     """Change whose conversation it is, or what it is about."""

@@ -53,7 +53,7 @@ async def list(filters: Annotated[SurveyFilter, Query()], call: Reader) -> Respo
 
 
 @router.get("/invitations", response_model=InvitationPage)
-async def invitations(filters: Annotated[InvitationFilter, Query()], call: Reader) -> Response:
+async def list_invitations(filters: Annotated[InvitationFilter, Query()], call: Reader) -> Response:
     """Who was asked by a survey and what they answered, newest first."""
     return await call.page(
         queries.list_invitations,
@@ -64,7 +64,7 @@ async def invitations(filters: Annotated[InvitationFilter, Query()], call: Reade
 
 
 @router.get("/invitations/{invitation_id}", response_model=InvitationRead)
-async def invitation(invitation_id: InvitationId, call: Reader) -> Response:
+async def get_invitation(invitation_id: InvitationId, call: Reader) -> Response:
     """One invitation to a survey."""
     return await call.read(queries.get_invitation, invitation_id, answer=InvitationRead.of)
 
@@ -96,7 +96,7 @@ async def get(survey_id: SurveyId, call: Reader) -> Response:
 
 
 @router.patch("/{survey_id}", response_model=SurveyRead)
-async def change(survey_id: SurveyId, body: SurveyUpdate, call: Writer) -> Response:
+async def update(survey_id: SurveyId, body: SurveyUpdate, call: Writer) -> Response:
     """Change a survey; what it measures stays."""
     return await call.write(
         commands.change_survey, survey_id, body.changes(), expected=call.if_match(), answer=SurveyRead.of

@@ -58,7 +58,7 @@ async def get(ticket_id: TicketId, call: Reader) -> Response:
 
 
 @router.patch("/{ticket_id}", response_model=TicketRead)
-async def change(ticket_id: TicketId, body: TicketUpdate, call: Writer) -> Response:
+async def update(ticket_id: TicketId, body: TicketUpdate, call: Writer) -> Response:
     """Change what a ticket says of itself; another kind or priority may bring another service level."""
     changes = body.model_dump(exclude_unset=True)
     return await call.write(cases.change, ticket_id, changes, expected=call.if_match(), answer=TicketRead.of)
@@ -132,20 +132,20 @@ async def create(body: SlaPolicyCreate, call: Annotated[Call, needs("routing:adm
     return await call.write(policies.create_policy, body.to_domain(), answer=SlaPolicyRead.of)
 
 
-@sla.get("", response_model=SlaPolicyPage)
+@sla.get("", response_model=SlaPolicyPage, name="list")
 async def list_policies(filters: Annotated[SlaPolicyFilter, Query()], call: Reader) -> Response:
     """Service-level policies; where none matches, built-in ones hold."""
     return await call.page(store.list_policies, filters, answer=SlaPolicyRead.of, key=lambda policy: (policy.id,))
 
 
-@sla.get("/{policy_id}", response_model=SlaPolicyRead)
+@sla.get("/{policy_id}", response_model=SlaPolicyRead, name="get")
 async def get_policy(policy_id: PolicyId, call: Reader) -> Response:
     """One service-level policy."""
     return await call.read(store.view_policy, policy_id, answer=SlaPolicyRead.of)
 
 
-@sla.patch("/{policy_id}", response_model=SlaPolicyRead)
-async def change_policy(
+@sla.patch("/{policy_id}", response_model=SlaPolicyRead, name="update")
+async def update_policy(
     policy_id: PolicyId, body: SlaPolicyUpdate, call: Annotated[Call, needs("routing:admin")]
 ) -> Response:
     """Change a service-level policy; tickets keep the version they were promised."""

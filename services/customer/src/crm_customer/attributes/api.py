@@ -34,12 +34,12 @@ async def list(call: Annotated[Call, needs("customers:read")]) -> Response:
 
 
 @router.put("/{name}", response_model=AttributeRead)
-async def define(name: Name, body: AttributePut, call: Annotated[Call, needs("customers:admin")]) -> Response:
+async def put(name: Name, body: AttributePut, call: Annotated[Call, needs("customers:admin")]) -> Response:
     """Define an attribute, or change its label and choices. Its type never changes."""
     return await call.write(commands.define, body.to_domain(name), answer=AttributeRead.of)
 
 
 @router.delete("/{name}", status_code=204)
-async def forget(name: Name, call: Annotated[Call, needs("customers:admin")]) -> Response:
+async def delete(name: Name, call: Annotated[Call, needs("customers:admin")]) -> Response:
     """Take an attribute out of the registry."""
     return await call.write(commands.forget, name)

@@ -47,7 +47,7 @@ async def record(customer_id: CustomerId, body: ConsentCreate, call: Writing) ->
 
 
 @router.get("", response_model=ConsentStates)
-async def current(customer_id: CustomerId, call: Reading) -> Response:
+async def of_customer(customer_id: CustomerId, call: Reading) -> Response:
     """What a customer allows now, purpose by purpose and channel by channel."""
     return await call.read(queries.current, customer_id, answer=ConsentStates.of)
 

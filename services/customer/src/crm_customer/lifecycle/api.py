@@ -34,13 +34,13 @@ Managing = Annotated[Call, needs("customers:admin")]
 
 
 @router.get("/rules", response_model=RulesRead)
-async def rules(call: Reading) -> Response:
+async def get_rules(call: Reading) -> Response:
     """The lifecycle rules in force."""
     return await call.read(queries.rules, answer=RulesRead.of)
 
 
 @router.put("/rules", response_model=RulesRead)
-async def accept_rules(body: RulesIn, call: Managing) -> Response:
+async def set_rules(body: RulesIn, call: Managing) -> Response:
     """Put new rules in force, from the next evaluation on; try them out with what-if before."""
     return await call.write(
         commands.accept_rules, body.to_domain(), expected_version=call.if_match(), answer=RulesRead.of

@@ -131,7 +131,7 @@ async def get(customer_id: CustomerId, call: Reading) -> Response:
 
 
 @router.patch("/{customer_id}", response_model=CustomerRead)
-async def change(customer_id: CustomerId, body: CustomerUpdate, call: Writing) -> Response:
+async def update(customer_id: CustomerId, body: CustomerUpdate, call: Writing) -> Response:
     """Change fields of a customer; `If-Match` guards against changes you haven't seen."""
     return await call.write(
         records.change, customer_id, body.to_changes(), expected_version=call.if_match(), answer=shown

@@ -49,7 +49,7 @@ async def _members(
 
 
 @router.post("", status_code=201, response_model=SegmentRead)
-async def define(body: SegmentCreate, call: Writing) -> Response:
+async def create(body: SegmentCreate, call: Writing) -> Response:
     """Define a segment by a rule; materialise it to find its members."""
     return await call.write(defining.define, body.to_domain(), answer=SegmentRead.of)
 
@@ -72,7 +72,7 @@ async def get(segment_id: SegmentId, call: Reading) -> Response:
 
 
 @router.patch("/{segment_id}", response_model=SegmentRead)
-async def change(segment_id: SegmentId, body: SegmentUpdate, call: Writing) -> Response:
+async def update(segment_id: SegmentId, body: SegmentUpdate, call: Writing) -> Response:
     """Change a segment; a new rule takes effect with the next materialisation."""
     return await call.write(
         defining.change, segment_id, body.to_changes(), expected_version=call.if_match(), answer=SegmentRead.of
@@ -80,7 +80,7 @@ async def change(segment_id: SegmentId, body: SegmentUpdate, call: Writing) -> R
 
 
 @router.delete("/{segment_id}", status_code=204)
-async def remove(segment_id: SegmentId, call: Writing) -> Response:
+async def delete(segment_id: SegmentId, call: Writing) -> Response:
     """Take a segment away; refused, with all users named, while segments or campaigns rest on it."""
     return await call.write(defining.remove, segment_id)
 

@@ -27,7 +27,7 @@ async def _page(
 
 
 @router.get("/timeline", response_model=TimelinePage)
-async def list(customer_id: CustomerId, call: Reading, filters: Annotated[TimelineFilter, Query()]) -> Response:
+async def of_customer(customer_id: CustomerId, call: Reading, filters: Annotated[TimelineFilter, Query()]) -> Response:
     """Everything that happened around a customer, from all services, the latest first."""
     return await call.page(_page, filters, customer_id, answer=EntryRead.of, key=lambda entry: (entry.at, entry.id))
 

@@ -71,7 +71,7 @@ async def _errors(
     return await queries.errors(tx, viewer, *which, limit=limit, after=after)
 
 
-@customers_router.post("", status_code=202, response_model=OperationRead, openapi_extra=FILE)
+@customers_router.post("", status_code=202, response_model=OperationRead, openapi_extra=FILE, name="start")
 async def start_customers(call: Writing, options: Annotated[CustomerImportOptions, Query()]) -> Response:
     """Import customers from CSV or JSON lines; they are registered, or updated where the source's id is known.
 
@@ -80,26 +80,26 @@ async def start_customers(call: Writing, options: Annotated[CustomerImportOption
     return await _start(call, _settings(call, options))
 
 
-@customers_router.get("", response_model=ImportPage)
+@customers_router.get("", response_model=ImportPage, name="list")
 async def list_customers(call: Reading, filters: Annotated[PageQuery, Query()]) -> Response:
     """Imports of customers, the latest first."""
     return await call.page(_page, filters, ImportKind.CUSTOMERS, answer=ImportRead.of, key=lambda item: (item.id,))
 
 
-@customers_router.get("/{import_id}", response_model=ImportRead)
+@customers_router.get("/{import_id}", response_model=ImportRead, name="get")
 async def get_customers(import_id: ImportId, call: Reading) -> Response:
     """What became of a file of customers so far."""
     return await call.read(queries.get, ImportKind.CUSTOMERS, import_id, answer=ImportRead.of)
 
 
-@customers_router.get("/{import_id}/errors", response_model=ImportErrorPage)
+@customers_router.get("/{import_id}/errors", response_model=ImportErrorPage, name="errors")
 async def customer_errors(import_id: ImportId, call: Reading, filters: Annotated[PageQuery, Query()]) -> Response:
     """What was wrong with which rows of customers, in the file's order."""
     which = (ImportKind.CUSTOMERS, import_id)
     return await call.page(_errors, filters, which, answer=ImportErrorRead.of, key=lambda e: (e.row, e.nth))
 
 
-@purchases_router.post("", status_code=202, response_model=OperationRead, openapi_extra=FILE)
+@purchases_router.post("", status_code=202, response_model=OperationRead, openapi_extra=FILE, name="start")
 async def start_purchases(call: Writing, options: Annotated[PurchaseImportOptions, Query()]) -> Response:
     """Import purchases, payments and returns from CSV or JSON lines; a repeat changes nothing.
 
@@ -108,19 +108,19 @@ async def start_purchases(call: Writing, options: Annotated[PurchaseImportOption
     return await _start(call, _settings(call, options))
 
 
-@purchases_router.get("", response_model=ImportPage)
+@purchases_router.get("", response_model=ImportPage, name="list")
 async def list_purchases(call: Reading, filters: Annotated[PageQuery, Query()]) -> Response:
     """Imports of purchases, the latest first."""
     return await call.page(_page, filters, ImportKind.PURCHASES, answer=ImportRead.of, key=lambda item: (item.id,))
 
 
-@purchases_router.get("/{import_id}", response_model=ImportRead)
+@purchases_router.get("/{import_id}", response_model=ImportRead, name="get")
 async def get_purchases(import_id: ImportId, call: Reading) -> Response:
     """What became of a file of purchases so far."""
     return await call.read(queries.get, ImportKind.PURCHASES, import_id, answer=ImportRead.of)
 
 
-@purchases_router.get("/{import_id}/errors", response_model=ImportErrorPage)
+@purchases_router.get("/{import_id}/errors", response_model=ImportErrorPage, name="errors")
 async def purchase_errors(import_id: ImportId, call: Reading, filters: Annotated[PageQuery, Query()]) -> Response:
     """What was wrong with which rows of purchases, in the file's order."""
     which = (ImportKind.PURCHASES, import_id)

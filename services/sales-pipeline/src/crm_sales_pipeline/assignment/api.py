@@ -34,7 +34,7 @@ WritesRules = Annotated[Call, needs("assignment-rules:write")]
 
 
 @sellers.post("", status_code=201, response_model=SellerRead)
-async def add(body: SellerCreate, call: WritesSellers) -> Response:
+async def create(body: SellerCreate, call: WritesSellers) -> Response:
     """Add a seller; users with a seller's role are here without it."""
     return await call.write(commands.add_seller, body.to_domain(), answer=SellerRead.of)
 
@@ -63,8 +63,8 @@ async def update(seller_id: UserId, body: SellerUpdate, call: WritesSellers) -> 
     )
 
 
-@rules.post("", status_code=201, response_model=RuleRead)
-async def make(body: RuleCreate, call: WritesRules) -> Response:
+@rules.post("", status_code=201, response_model=RuleRead, name="create")
+async def create_rule(body: RuleCreate, call: WritesRules) -> Response:
     """Make an assignment rule."""
     return await call.write(commands.make_rule, body.to_domain(), answer=RuleRead.of)
 

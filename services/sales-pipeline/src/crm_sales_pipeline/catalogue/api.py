@@ -38,7 +38,7 @@ WritesBooks = Annotated[Call, needs("price-books:write")]
 
 
 @products.post("", status_code=201, response_model=ProductRead)
-async def add(body: ProductCreate, call: WritesProducts) -> Response:
+async def create(body: ProductCreate, call: WritesProducts) -> Response:
     """Add a product."""
     return await call.write(commands.add_product, body.to_domain(), answer=ProductRead.of)
 
@@ -67,8 +67,8 @@ async def update(product_id: ProductId, body: ProductUpdate, call: WritesProduct
     )
 
 
-@price_books.post("", status_code=201, response_model=PriceBookRead, name="add")
-async def add_book(body: PriceBookCreate, call: WritesBooks) -> Response:
+@price_books.post("", status_code=201, response_model=PriceBookRead, name="create")
+async def create_book(body: PriceBookCreate, call: WritesBooks) -> Response:
     """Add a price book; how it rounds is said, not assumed."""
     return await call.write(commands.add_book, body.to_domain(), answer=PriceBookRead.of)
 

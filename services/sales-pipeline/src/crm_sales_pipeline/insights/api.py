@@ -101,8 +101,8 @@ async def get_return(campaign_id: CampaignId, call: ReadsReturns) -> Response:
     return await call.read(commands.campaign_return, campaign_id, answer=CampaignReturnRead.of)
 
 
-@funnel.get("", response_model=FunnelRead, name="read")
-async def read_funnel(call: ReadsFunnel, filters: Annotated[FunnelQuery, Query()]) -> Response:
+@funnel.get("", response_model=FunnelRead, name="get")
+async def get_funnel(call: ReadsFunnel, filters: Annotated[FunnelQuery, Query()]) -> Response:
     """How many records reached each stage, from lead to delivery."""
     return await call.read(_funnel, filters, answer=FunnelRead.of)
 

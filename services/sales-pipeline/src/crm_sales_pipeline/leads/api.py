@@ -69,7 +69,7 @@ async def list_(call: Reads, filters: Annotated[LeadQuery, Query()]) -> Response
 
 
 @router.get("/window-policies", response_model=WindowPolicies)
-async def window_policies(call: Reads) -> Response:
+async def list_window_policies(call: Reads) -> Response:
     """How leads of each buying window are treated."""
     return await call.read(_policies, answer=_policies_read)
 

@@ -23,7 +23,7 @@ class PipelineQuery(PageQuery):
 
 
 @router.post("", status_code=201, response_model=PipelineRead)
-async def make(body: PipelineCreate, call: Writes) -> Response:
+async def create(body: PipelineCreate, call: Writes) -> Response:
     """Make a pipeline; the first is the default."""
     return await call.write(commands.make_pipeline, body.to_domain(), answer=PipelineRead.of)
 

@@ -42,7 +42,7 @@ async def get(queue_id: QueueId, call: Annotated[Call, needs("interactions:read"
 
 
 @router.patch("/{queue_id}", response_model=QueueRead)
-async def change(queue_id: QueueId, body: QueueUpdate, call: Annotated[Call, needs("routing:admin")]) -> Response:
+async def update(queue_id: QueueId, body: QueueUpdate, call: Annotated[Call, needs("routing:admin")]) -> Response:
     """Change a queue; who waits keeps place and needs, and gets the new steps and strategy at once."""
     return await call.write(
         commands.change_queue, queue_id, body.changes(), expected=call.if_match(), answer=QueueRead.of
