@@ -205,8 +205,8 @@ REASONS = {
         _NOBODY: {"gateway": "handle_taken pk_directory pk_tenant"},
         _COPY: {
             "customer": "pk_behaviour_amount pk_behaviour_total pk_consent_state pk_contact_key pk_customer_alias "
-            "pk_customer_card pk_lifecycle pk_lifecycle_target pk_open_item pk_segment_member pk_segment_use "
-            "pk_value_rating",
+            "pk_customer_card pk_lifecycle pk_lifecycle_target pk_name_word pk_open_item pk_segment_member "
+            "pk_segment_use pk_value_rating",
             "sales-pipeline": "pk_customer_alias uq_expense_business_key",
             "communication-dispatch": "pk_consent pk_segment_member",
             "contact-center": "pk_contact_point pk_customer_alias pk_customer_deal pk_customer_order pk_metric_agent "

@@ -58,6 +58,10 @@ FROM customer, jsonb_array_elements(contact_points) AS point WHERE tenant_id = $
 UNION ALL
 SELECT tenant_id, 'name', word, id FROM customer, string_to_table(name_folded, ' ') AS word WHERE tenant_id = $1
 """
+_WORDS = """
+INSERT INTO name_word (tenant_id, word) SELECT DISTINCT tenant_id, folded FROM contact_key
+WHERE tenant_id = $1 AND channel = 'name'
+"""
 _SECONDARY = """
 SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS made FROM pg_index
 WHERE indrelid IN ('customer'::regclass, 'contact_key'::regclass) AND NOT indisprimary
@@ -76,9 +80,10 @@ async def fill(admin_url: str, tenant: UUID, count: int) -> None:
             _CUSTOMERS, tenant, GIVEN, FAMILY, list(COUNTRIES), list(LANGUAGES), OWNERS, list(SOURCES), count
         )
         await connection.execute(_KEYS, tenant)
+        await connection.execute(_WORDS, tenant)
         for index in indexes:
             await connection.execute(index["made"])
-        await connection.execute("VACUUM (ANALYZE) customer, contact_key")
+        await connection.execute("VACUUM (ANALYZE) customer, contact_key, name_word")
         await connection.execute("CHECKPOINT")
     finally:
         await connection.close()

@@ -12,6 +12,7 @@ from crm_shared.testing.kit import ServiceKit
 Register = Callable[..., Awaitable[UUID]]
 OF_NOBODY = {
     "attribute_definition",
+    "name_word",
     "lifecycle_rules",
     "value_run",
     "segment",

@@ -22,6 +22,7 @@ from crm_customer.merging.events import CustomerMerged, CustomerUnmerged
 from crm_customer.metadata import metadata
 from crm_customer.parties import api as parties
 from crm_customer.parties.events import CustomerRegistered, CustomerUpdated
+from crm_customer.parties.timers import TIMERS as PARTIES_TIMERS
 from crm_customer.segments import api as segments
 from crm_customer.segments.events import SegmentEntered, SegmentExited, SegmentMaterialised
 from crm_customer.segments.jobs import JOBS as SEGMENTS_JOBS
@@ -48,7 +49,7 @@ SERVICE = Service(
     migrations=Path(__file__).parents[2] / "migrations",
     slices=[
         Slice("attributes", routers=[attributes.router]),
-        Slice("parties", routers=[parties.router], events=[CustomerRegistered, CustomerUpdated]),
+        Slice("parties", routers=[parties.router], timers=PARTIES_TIMERS, events=[CustomerRegistered, CustomerUpdated]),
         Slice(
             "consent",
             routers=[consent.router, consent.bulk_router],

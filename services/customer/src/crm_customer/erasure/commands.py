@@ -5,7 +5,8 @@ from uuid import UUID
 
 from crm_customer.erasure import store
 from crm_customer.erasure.events import CustomerErased
-from crm_customer.parties.store import aliases, writing
+from crm_customer.parties.store import aliases, reading, vocabulary, writing
+from crm_customer.parties.store.rows import words_of
 from crm_customer.segments.store import segments
 from crm_shared.db.inbox import mark_erased
 from crm_shared.db.pool import Tx
@@ -22,7 +23,9 @@ async def erase(tx: Tx, viewer: Viewer, customer_id: UUID, *, now: datetime) -> 
     await writing.lock_ids(tx, records)
     for segment_id, members in (await store.memberships(tx, records)).items():
         await segments.add_to_count(tx, segment_id, -members)
+    words = {word for record in await reading.many(tx, records) for word in words_of(record.profile)}
     await store.forget(tx, records)
+    await vocabulary.doubt(tx, words, now=now)
     for record in records:
         await mark_erased(tx, record, now=now)
         tx.emit(CustomerErased(erased_at=now), aggregate_id=record)

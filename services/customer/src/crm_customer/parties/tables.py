@@ -92,6 +92,14 @@ contact_key = tenant_table(
     Index("ix_contact_key_customer_id", "tenant_id", "customer_id"),
 )
 
+name_word = tenant_table(
+    "name_word",
+    metadata,
+    Column("word", Text(collation="C"), nullable=False),
+    PrimaryKeyConstraint("tenant_id", "word"),
+    Index("ix_name_word_word", "word", postgresql_using="gin", postgresql_ops={"word": "gin_trgm_ops"}),
+)
+
 customer_alias = tenant_table(
     "customer_alias",
     metadata,

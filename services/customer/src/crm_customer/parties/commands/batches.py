@@ -97,13 +97,13 @@ async def upsert_many(
 
 
 async def _write(tx: Tx, viewer: Viewer, batch: _Batch) -> None:
-    created = list(batch.created.values())
+    created, changed = list(batch.created.values()), list(batch.changed.values())
+    await writing.learn_names(tx, [*created, *changed])
     entries = [audit_entry(viewer, item.id, "registered", now=batch.now) for item in created]
     await writing.register_many(tx, created, entries)
     await asyncio.sleep(0)
     for item in created:
         tx.emit(CustomerRegistered.of(item), aggregate_id=item.id)
-    changed = list(batch.changed.values())
     differences = [changes_between(batch.before[item.id].profile, item.profile) for item in changed]
     await writing.change_many(
         tx,

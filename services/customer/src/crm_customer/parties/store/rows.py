@@ -95,11 +95,15 @@ def to_customer(row: Record) -> Customer:
     )
 
 
+def words_of(profile: Profile) -> list[str]:
+    """The words of a customer's name, in their order in any dictionary."""
+    return sorted(set(fold(profile.display_name).split()))
+
+
 def keys_of(profile: Profile) -> list[tuple[str, str]]:
     """What a customer is found by exactly, or by how it begins: each contact point, each word of the name."""
     points = [(point.channel.value, point.folded) for point in profile.contact_points]
-    words = dict.fromkeys(fold(profile.display_name).split())
-    return [*points, *((NAME_WORD, word) for word in words)]
+    return [*points, *((NAME_WORD, word) for word in words_of(profile))]
 
 
 def _point_json(point: ContactPoint) -> dict[str, Any]:

@@ -6,26 +6,33 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ColumnElement,
     Integer,
     Select,
+    TableValuedAlias,
     Text,
     bindparam,
+    column,
     func,
     literal_column,
     select,
+    true,
     union_all,
 )
 
 from crm_customer.parties.domain import ContactChannel, fold
 from crm_customer.parties.store.rows import NAME_WORD
-from crm_customer.parties.tables import contact_key, customer
+from crm_customer.parties.tables import contact_key, customer, name_word
 from crm_shared.db.pool import Tx
+from crm_shared.db.statements import any_param
 
 # A trigram index serves nothing without three letters or digits in a row; it would be read from end to end.
 _SERVED = re.compile(r"[^\W_]{3}")
 _TOP = "\U0010ffff"
+_MOST_WORDS, _MOST_ALIKE = 4, 8
+"""Of a longer query so many words are enough to know whom it means; of those that are like one, so many."""
 _MOST_COMPARED = 500
 """Of more texts that hold the words these are put in order: nobody reads a thousand, and a million aren't fetched."""
 
@@ -43,8 +50,24 @@ async def matching_ids(tx: Tx, query: str, *, limit: int) -> list[UUID]:
         rows = await tx.find(_containing(len(words)), {**patterns, "limit": limit})
         ranked = list(dict.fromkeys([*ranked, *(row["id"] for row in rows)]))
     if not ranked and words:
-        ranked = [row["id"] for row in await tx.find(_SIMILAR, {"wanted": wanted, "limit": limit})]
+        ranked = await (_like_a_text(tx, wanted, limit) if "@" in wanted else _like_names(tx, wanted, words, limit))
     return ranked[:limit]
+
+
+async def _like_names(tx: Tx, wanted: str, words: list[str], limit: int) -> list[UUID]:
+    """Those whose names have a word like each of these, so that a slip of the finger still finds."""
+    asked = sorted(words, key=len, reverse=True)[:_MOST_WORDS]  # the longest is borne by fewest
+    like: list[list[str]] = [[] for _ in asked]
+    for row in await tx.find(_ALIKE, {"asked": asked}):
+        like[int(row["nth"]) - 1].append(row["word"])
+    if not all(like):
+        return []
+    params = {f"like_{nth}": each for nth, each in enumerate(like)}
+    return [row["id"] for row in await tx.all(_bearing(len(like)), {**params, "wanted": wanted, "limit": limit})]
+
+
+async def _like_a_text(tx: Tx, wanted: str, limit: int) -> list[UUID]:
+    return [row["id"] for row in await tx.find(_SIMILAR, {"wanted": wanted, "limit": limit})]
 
 
 def _keyed(channel: str) -> Select[tuple[UUID]]:
@@ -118,8 +141,59 @@ def _containing(words: int) -> Select[tuple[UUID]]:
     return select(some.c.id).order_by(some.c.name_folded, some.c.id).limit(bindparam("limit"))
 
 
+def _each_of(texts: str) -> TableValuedAlias:
+    """The texts of a parameter as rows: `word`, and `nth` from 1."""
+    given = func.unnest(bindparam(texts, type_=ARRAY(Text())))
+    return given.table_valued(column("word", Text()), with_ordinality="nth").render_derived(name="given")
+
+
+def _alike() -> Select[Any, Any]:
+    """For each word asked for the most similar words there are (threshold 0.3), best first."""
+    asked = _each_of("asked")
+    likeness = func.similarity(name_word.c.word, asked.c.word)
+    alike = (
+        select(name_word.c.word, likeness.label("likeness"))
+        .where(name_word.c.word.bool_op("%")(asked.c.word))
+        .order_by(likeness.desc(), name_word.c.word)
+        .limit(literal_column(str(_MOST_ALIKE)))
+        .lateral()
+    )
+    found = select(asked.c.nth, alike.c.word).join_from(asked, alike, true())
+    return found.order_by(asked.c.nth, alike.c.likeness.desc())
+
+
+_ALIKE = _alike()
+
+
+@lru_cache(maxsize=_MOST_WORDS)
+def _bearing(words: int) -> Select[tuple[UUID]]:
+    """Those with a word of each of so many lists in their names, most similar first."""
+    k, first = contact_key.c, _each_of("like_0")
+    bears = (k.channel == literal_column(f"'{NAME_WORD}'"), k.folded == first.c.word)
+    bearers = select(k.customer_id).where(*bears, *map(_bears_too, range(1, words))).order_by(k.customer_id)
+    most = literal_column(str(_MOST_COMPARED), Integer())
+    of_each = bearers.limit(most).lateral()
+    some = select(of_each.c.customer_id).join_from(first, of_each, true()).order_by(first.c.nth).limit(most).subquery()
+    likeness = func.word_similarity(bindparam("wanted", type_=Text()), customer.c.name_folded)
+    found = select(customer.c.id).where(customer.c.id.in_(select(some.c.customer_id)))
+    return found.order_by(likeness.desc(), customer.c.name_folded, customer.c.id).limit(bindparam("limit"))
+
+
+def _bears_too(nth: int) -> ColumnElement[bool]:
+    other = contact_key.alias(f"other_{nth}")
+    return (
+        select(other.c.customer_id)
+        .where(
+            other.c.channel == literal_column(f"'{NAME_WORD}'"),
+            any_param(other.c.folded, f"like_{nth}"),
+            other.c.customer_id == contact_key.c.customer_id,
+        )
+        .exists()
+    )
+
+
 def _similar() -> Select[tuple[UUID]]:
-    """Those with a stretch of text like the query, so that a slip of the finger still finds (threshold 0.6)."""
+    """Those with a stretch of text like the query, an address that is (threshold 0.6)."""
     c, wanted = customer.c, bindparam("wanted", type_=Text())
     likeness = func.word_similarity(wanted, c.search_text)
     return (

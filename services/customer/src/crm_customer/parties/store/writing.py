@@ -10,7 +10,9 @@ from sqlalchemy import ARRAY, Text, bindparam, delete, func, insert, select, upd
 from sqlalchemy import Uuid as SqlUuid
 
 from crm_customer.parties.domain import Customer, Status
+from crm_customer.parties.store import vocabulary
 from crm_customer.parties.store.rows import (
+    NAME_WORD,
     AuditEntry,
     changes_json,
     keys_of,
@@ -18,9 +20,10 @@ from crm_customer.parties.store.rows import (
     to_audit_row,
     to_customer,
     to_row,
+    words_of,
 )
 from crm_customer.parties.tables import contact_key, customer, customer_audit
-from crm_shared.db.pool import Tx
+from crm_shared.db.pool import Record, Tx
 from crm_shared.db.statements import any_param
 
 _WRITTEN = [column for column in customer.columns if column.name != "number"]
@@ -46,7 +49,7 @@ _REGISTER = (
     insert(customer)
     .values({column.name: bindparam(column.name) for column in _WRITTEN})
     .returning(customer.c.number)
-    .add_cte(_KEYS.cte("keys"), _AUDIT.cte("audit"))
+    .add_cte(_KEYS.cte("keys"), vocabulary.LEARN.cte("learned"), _AUDIT.cte("audit"))
 )
 _CHANGE = (
     update(customer)
@@ -54,7 +57,11 @@ _CHANGE = (
     .values({c.name: bindparam(c.name) for c in _WRITTEN if c.name not in ("tenant_id", "id", "registered_at")})
     .add_cte(_AUDIT.cte("audit"))
 )
-_DROP_KEYS = delete(contact_key).where(any_param(contact_key.c.customer_id, "ids"))
+_DROP_KEYS = (
+    delete(contact_key)
+    .where(any_param(contact_key.c.customer_id, "ids"))
+    .returning(contact_key.c.channel, contact_key.c.folded)
+)
 _LOCK = select(*shown_of(customer)).where(any_param(customer.c.id, "ids")).order_by(customer.c.id).with_for_update()
 _LOCK_IDS = select(customer.c.id).where(any_param(customer.c.id, "ids")).order_by(customer.c.id).with_for_update()
 _SET_STATUS = update(customer).where(any_param(customer.c.id, "ids")).values(status=bindparam("status"))
@@ -67,7 +74,7 @@ _TOUCH = (
 
 async def register(tx: Tx, item: Customer, entry: AuditEntry) -> Customer:
     """Insert a customer with its contact keys and first audit line, in one statement; its number is assigned here."""
-    params = to_row(tx.tenant, item) | to_audit_row(entry) | _keys(item)
+    params = to_row(tx.tenant, item) | to_audit_row(entry) | _keys(item) | {"words": words_of(item.profile)}
     return replace(item, number=int(await tx.scalar(_REGISTER, params)))
 
 
@@ -77,8 +84,17 @@ async def change(tx: Tx, item: Customer, entry: AuditEntry, *, keys_changed: boo
     row.pop("registered_at")
     await tx.run(_CHANGE, row | to_audit_row(entry))
     if keys_changed:
-        await tx.run(_DROP_KEYS, {"ids": [item.id]})
+        dropped = await tx.all(_DROP_KEYS, {"ids": [item.id]})
         await tx.run(_KEYS, {"tenant_id": tx.tenant, "id": item.id} | _keys(item))
+        await vocabulary.learn(tx, words_of(item.profile))
+        await _doubt_lost(tx, dropped, [item])
+
+
+async def _doubt_lost(tx: Tx, dropped: Sequence[Record], kept: Sequence[Customer]) -> None:
+    """Have words forgotten that were dropped with others' keys and aren't any of these customers'."""
+    before = {row["folded"] for row in dropped if row["channel"] == NAME_WORD}
+    after = {word for item in kept for word in words_of(item.profile)}
+    await vocabulary.doubt(tx, before - after, now=kept[0].updated_at)
 
 
 def _keys(item: Customer) -> dict[str, list[str]]:
@@ -111,8 +127,14 @@ async def change_many(tx: Tx, items: Sequence[Customer], entries: Sequence[Audit
         row.pop("registered_at")
         rows.append(row)
     await tx.many(_CHANGE, rows)
-    await tx.run(_DROP_KEYS, {"ids": [item.id for item in items]})
+    dropped = await tx.all(_DROP_KEYS, {"ids": [item.id for item in items]})
     await _copy_keys(tx, items)
+    await _doubt_lost(tx, dropped, items)
+
+
+async def learn_names(tx: Tx, items: Sequence[Customer]) -> None:
+    """Keep the words of these customers' names; of all that a transaction writes at once, lest two wait in a circle."""
+    await vocabulary.learn(tx, (word for item in items for word in words_of(item.profile)))
 
 
 async def _copy_keys(tx: Tx, items: Sequence[Customer]) -> None:
