@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from crm_shared.testing.cluster import Cluster
@@ -16,6 +17,14 @@ os.environ.setdefault("WEBHOOK_KEYS", "guards nothing in tests")
 # On a busy machine an example may take any time; tests that are about time say so and compare it with other work's.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+
+# By default a logged error is drawn with everything that its frames held: for seconds, in which no event loop goes on.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from crm_shared.bus.effects import Effects
 from crm_shared.bus.port import Bus
 from crm_shared.bus.relay import Relay
 from crm_shared.clock import Clock
-from crm_shared.db.away import PASSING
+from crm_shared.db.away import AWAY, PASSING
 from crm_shared.db.backlog import backlog_of
 from crm_shared.db.due import run_due
 from crm_shared.db.idempotency import forget_old_keys
@@ -119,9 +119,11 @@ class Worker:
                 return
             except asyncio.CancelledError:
                 raise
+            except AWAY as error:
+                _log.warning("database_away", service=self._service.name, loop=name, error=error)
             except Exception as error:  # noqa: BLE001
                 _log.error("loop_failed", service=self._service.name, loop=name, exc_info=error)
-                await asyncio.sleep(_RESTART_AFTER_S)
+            await asyncio.sleep(_RESTART_AFTER_S)
 
     async def _timers(self, context: WorkerContext) -> None:
         timers = self._service.timers
