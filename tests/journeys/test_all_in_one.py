@@ -11,6 +11,7 @@ import orjson
 import psutil
 import pytest
 
+from crm_shared.db.embedded import EmbeddedPostgres
 from crm_suite.allinone.home import Home
 
 from .conftest import RunningSuite, start_suite, wait_until_up
@@ -79,53 +80,52 @@ def test_a_senseless_port_is_said_in_a_sentence(folder: Path) -> None:
     assert "PORT=eighty is no port" in (folder / "printed.txt").read_text()
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_stopping_leaves_nothing_behind(folder: Path, sign: signal.Signals) -> None:
+def test_workers_that_die_are_started_again_and_stopping_leaves_nothing_behind(folder: Path) -> None:
     suite = wait_until_up(folder, start_suite(folder))
-    family = suite.family()
-    assert any("postgres" in process.name() for process in family)
+    first = workers_of(suite)
+    assert first.nice() > psutil.Process(suite.process.pid).nice()
+    first.kill()
+    deadline = time.monotonic() + 60
+    while (workers := [each for each in suite.family() if is_workers(each)]) in ([], [first]):
+        assert time.monotonic() < deadline, "nobody works any more"
+        time.sleep(0.05)
+    assert ask(suite, "/v1/me").status_code == 200
+    job = httpx.post(
+        suite.facts["url"] + "/v1/customers/republish",
+        headers={"authorization": f"Bearer {suite.facts['access']['api_key']}"},
+        timeout=10,
+    ).json()
+    while not ask(suite, f"/v1/operations/{job['id']}").json()["finished_at"]:
+        assert time.monotonic() < deadline, "the job that was started is not carried out"
+        time.sleep(0.05)
+    assert len(workers) == 1
+    leaves_nothing_behind(suite, signal.SIGTERM)
+
+
+def test_a_killed_suite_leaves_no_workers_and_comes_back_with_its_data_and_keys(folder: Path) -> None:
+    suite = wait_until_up(folder, start_suite(folder))
+    before, workers = suite.facts, workers_of(suite)
+    made = pasted(suite, "application/json")
+    assert isinstance(made, dict)
+    suite.stop(signal.SIGKILL)
+    _, alive = psutil.wait_procs([workers], timeout=20)
+    assert alive == []
+    again = wait_until_up(folder, start_suite(folder))
+    assert again.facts["access"] == before["access"]
+    assert ask(again, f"/v1/customers/{made['id']}").json()["display_name"] == "Grace Hopper"
+    assert pasted(again, "/v1/me")
+    leaves_nothing_behind(again, signal.SIGINT)
+
+
+def leaves_nothing_behind(suite: RunningSuite, sign: signal.Signals) -> None:
+    server = EmbeddedPostgres(suite.home.postgres).pid
+    family = {*suite.family(), psutil.Process(server)}  # after a kill the server is an orphan that was adopted
     assert suite.stop(sign) == 0
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
     assert not suite.home.is_locked()
     assert not (suite.home.folder / "running.json").exists()
     assert f"{sign.name}: stopping" in suite.text()
-
-
-def test_the_workers_are_a_process_of_their_own_and_are_started_again_when_they_die(folder: Path) -> None:
-    suite = wait_until_up(folder, start_suite(folder))
-    try:
-        first = workers_of(suite)
-        assert first.nice() > psutil.Process(suite.process.pid).nice()
-        first.kill()
-        deadline = time.monotonic() + 60
-        while (workers := [each for each in suite.family() if is_workers(each)]) in ([], [first]):
-            assert time.monotonic() < deadline, "nobody works any more"
-            time.sleep(0.05)
-        assert ask(suite, "/v1/me").status_code == 200
-        job = httpx.post(
-            suite.facts["url"] + "/v1/customers/republish",
-            headers={"authorization": f"Bearer {suite.facts['access']['api_key']}"},
-            timeout=10,
-        ).json()
-        while not ask(suite, f"/v1/operations/{job['id']}").json()["finished_at"]:
-            assert time.monotonic() < deadline, "the job that was started is not carried out"
-            time.sleep(0.05)
-        assert len(workers) == 1
-    finally:
-        suite.stop()
-
-
-def test_the_workers_end_with_a_suite_that_is_killed(folder: Path) -> None:
-    suite = wait_until_up(folder, start_suite(folder))
-    workers = workers_of(suite)
-    postgres = [each for each in suite.family() if "postgres" in each.name()]
-    suite.stop(signal.SIGKILL)
-    _, alive = psutil.wait_procs([workers], timeout=20)
-    for each in postgres:
-        with suppress(psutil.NoSuchProcess):
-            each.kill()
-    assert alive == []
 
 
 def is_workers(process: psutil.Process) -> bool:
@@ -150,18 +150,3 @@ def test_a_signal_during_the_start_stops_what_was_started(folder: Path) -> None:
     assert process.wait(30) == 0
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
-
-
-def test_after_a_kill_the_data_and_the_keys_are_there(folder: Path) -> None:
-    suite = wait_until_up(folder, start_suite(folder))
-    before = suite.facts
-    made = pasted(suite, "application/json")
-    assert isinstance(made, dict)
-    suite.stop(signal.SIGKILL)
-    again = wait_until_up(folder, start_suite(folder))
-    try:
-        assert again.facts["access"] == before["access"]
-        assert ask(again, f"/v1/customers/{made['id']}").json()["display_name"] == "Grace Hopper"
-        assert pasted(again, "/v1/me")
-    finally:
-        again.stop()
