@@ -6,7 +6,6 @@ import pytest
 from crm_shared.observability import health
 from crm_shared.observability.health import DRAINING, NotReady, examined, is_well
 from crm_shared.observability.vitals import VITALS
-from crm_shared.observability.vitals import VITALS
 
 
 async def well() -> None:
