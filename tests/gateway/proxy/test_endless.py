@@ -80,12 +80,14 @@ async def test_a_stream_ends_when_its_key_is_revoked_and_the_service_learns_of_i
         await asyncio.wait_for(streaming.upstream.cancelled.wait(), 5)
 
 
-async def test_a_server_that_stops_ends_its_streams_between_two_events_and_says_when_to_come_back(streaming):
-    async with asyncio.timeout(10), httpx.AsyncClient(headers=streaming.http().headers) as http:
-        async with served(streaming.gateway, http=Front) as port:
-            got = asyncio.create_task(http.get(f"http://127.0.0.1:{port}/v1/things"))
-            await until(lambda: streaming.gateway._door._parts.endless._open)
-        events = (await got).text.split("\n\n")
-    assert events[-1] == ""
-    assert events[-2].startswith("retry: ")
-    assert set(events[:-2]) == {"data: tick"}
+async def test_a_server_that_stops_ends_its_streams_between_two_events_and_says_when_to_come_back(open_house):
+    async with open_house() as house:  # of its own: with its server a gateway closes all that it holds
+        house.upstream.behaviour = ticking(house)
+        async with asyncio.timeout(10), httpx.AsyncClient(headers=house.http().headers) as http:
+            async with served(house.gateway, http=Front) as port:
+                got = asyncio.create_task(http.get(f"http://127.0.0.1:{port}/v1/things"))
+                await until(lambda: house.gateway._door._parts.endless._open)
+            events = (await got).text.split("\n\n")
+        assert events[-1] == ""
+        assert events[-2].startswith("retry: ")
+        assert set(events[:-2]) == {"data: tick"}
