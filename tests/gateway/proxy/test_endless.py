@@ -11,6 +11,7 @@ from tests.gateway.conftest import served
 from tests.gateway.waiting import until
 
 from crm_gateway.identity.domain.roles import Role
+from crm_gateway.proxy.asgi_upstream import AsgiUpstream
 from crm_gateway.proxy.front import Front
 
 
@@ -80,8 +81,11 @@ async def test_a_stream_ends_when_its_key_is_revoked_and_the_service_learns_of_i
         await asyncio.wait_for(streaming.upstream.cancelled.wait(), 5)
 
 
-async def test_a_server_that_stops_ends_its_streams_between_two_events_and_says_when_to_come_back(open_house):
+@pytest.mark.parametrize("kind", ["socket", "process"])
+async def test_a_server_that_stops_ends_its_streams_between_two_events_and_says_when_to_come_back(open_house, kind):
     async with open_house() as house:  # of its own: with its server a gateway closes all that it holds
+        if kind == "process":
+            house.gateway.lanes["customer"].upstream = AsgiUpstream(house.upstream)
         house.upstream.behaviour = ticking(house)
         async with asyncio.timeout(10), httpx.AsyncClient(headers=house.http().headers) as http:
             async with served(house.gateway, http=Front) as port:
