@@ -1,7 +1,9 @@
 """The consumer's loop: stopping in order, starting before its topics, and noticing that nothing moves."""
 
 import asyncio
+import time
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -86,6 +88,37 @@ async def test_work_without_progress_ends_the_worker(log_line: Line, monkeypatch
     await log_line.emit(new_id(), new_id(), 1)
     with pytest.raises(Stalled):
         await asyncio.wait_for(consumer.run(), 20)
+
+
+async def test_time_in_which_the_process_was_stopped_is_no_lack_of_progress(
+    log_line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer_module, "STALLED_AFTER_S", 1.0)
+    monkeypatch.setattr(consumer_module, "_WATCH_EVERY_S", 0.05)
+    log_line.count_in_ledger()
+    log_line.begin(log_line.relay())
+    consumer = log_line.consumer()
+    begun, released = asyncio.Event(), asyncio.Event()
+    take = consumer.intake.take
+
+    async def slow(*given: Any) -> Any:
+        begun.set()
+        await released.wait()
+        return await take(*given)
+
+    monkeypatch.setattr(consumer.intake, "take", slow)
+    running = log_line.begin(consumer)
+    await log_line.emit(new_id(), new_id(), 1)
+    await asyncio.wait_for(begun.wait(), 10)
+    time.sleep(1.2)  # nothing of this process goes on, as if it had been stopped
+    await asyncio.sleep(0.2)
+    assert not running.done()
+    released.set()
+
+    async def applied() -> bool:
+        return len(await log_line.ledger()) == 1
+
+    await until(applied)
 
 
 async def test_it_waits_for_topics_that_are_not_there_yet(log_line: Line) -> None:

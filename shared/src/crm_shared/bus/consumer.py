@@ -180,7 +180,10 @@ class Consumer:
 
     async def _watch(self, subscription: Subscription) -> None:
         while True:
+            due_s = _now_s() + _WATCH_EVERY_S
             await asyncio.sleep(_WATCH_EVERY_S)
+            # Time in which this very process was stopped or starved says nothing of its work.
+            self._progress_s += max(_now_s() - due_s, 0.0)
             try:
                 lag = await subscription.lag()
             except (BusUnavailable, *PASSING) as error:
