@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import contextmanager
+from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -189,11 +189,11 @@ class TestOnKafka:
     async def test_a_stranger_follows_customers_and_tells_of_their_purchases(
         self, customers: ServiceKit, kafka: str, program: Any, tmp_path: Path
     ) -> None:
-        tenant, brokers, bus = customers.tenant(), kafka.removeprefix("kafka://").partition("?")[0], KafkaBus(kafka)
-        await bus.publish([tenant_created(tenant)])
+        tenant, brokers = customers.tenant(), kafka.removeprefix("kafka://").partition("?")[0]
         outside = {"KAFKA": brokers, "TENANT": str(tenant), "GROUP": f"warehouse.{tenant}"}
         asyncapi = {"ASYNCAPI": str(ROOT / "services/customer/contracts/asyncapi.json")}
-        async with customers.client(tenant) as http:
+        async with aclosing(KafkaBus(kafka)) as bus, customers.client(tenant) as http:
+            await bus.publish([tenant_created(tenant)])
 
             async def ask(method: str, path: str, **body: Any) -> Any:
                 answer = await http.request(method, path, json=body or None)
@@ -232,14 +232,15 @@ class TestOnKafka:
                 while not await bought():
                     await asyncio.sleep(0.05)
             assert await bought() == 1
-        await bus.aclose()
 
 
 def rows(folder: Path) -> dict[str, tuple[str | None, str | None]]:
-    """The stranger's table."""
+    """The stranger's table; nothing while the stranger has not made it: the file is there before the table is."""
     if not (folder / "customers.sqlite").exists():
         return {}
-    with sqlite3.connect(f"file:{folder}/customers.sqlite?mode=ro", uri=True) as table:
+    with closing(sqlite3.connect(f"file:{folder}/customers.sqlite?mode=ro", uri=True)) as table:
+        if not table.execute("SELECT 1 FROM sqlite_master WHERE name = 'customer'").fetchone():
+            return {}
         return {key: (name, is_now) for key, name, is_now in table.execute("SELECT id, name, is_now FROM customer")}
 
 

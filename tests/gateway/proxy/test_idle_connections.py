@@ -3,6 +3,7 @@
 import asyncio
 import resource
 from contextlib import AsyncExitStack
+from math import inf
 from pathlib import Path
 from time import perf_counter
 
@@ -13,6 +14,7 @@ from tests.gateway.processes import serving, settings_for
 from crm_shared.testing.cluster import Cluster
 
 IDLE = 1_000
+ROUNDS = 4
 MOST_BYTES_EACH = 64 * 1024
 ASK = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -47,16 +49,19 @@ async def test_a_thousand_idle_connections_cost_little_and_slow_nobody_down(clus
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # ours; the gateway raises its own
     try:
-        async with serving(settings) as (process, http), AsyncExitStack() as stack:
+        async with serving(settings) as (process, http):
             port = int(settings["PORT"])
             gateway = psutil.Process(process.pid)
-            alone_s = await usual_s(port)
-            empty = gateway.memory_info().rss
-            for _ in range(IDLE // 50):
-                await asyncio.gather(*(connect(port, stack) for _ in range(50)))
-            each = (gateway.memory_info().rss - empty) / IDLE
-            assert gateway.num_fds() > IDLE
-            among_s = min([await usual_s(port) for _ in range(3)])
+            alone_s, among_s = await usual_s(port), inf
+            empty, each = gateway.memory_info().rss, 0.0
+            for _ in range(ROUNDS):  # in turns, so that a busy moment of the machine is nobody's
+                async with AsyncExitStack() as stack:
+                    for _ in range(IDLE // 50):
+                        await asyncio.gather(*(connect(port, stack) for _ in range(50)))
+                    each = each or (gateway.memory_info().rss - empty) / IDLE
+                    assert gateway.num_fds() > IDLE
+                    among_s = min(among_s, await usual_s(port))
+                alone_s = min(alone_s, await usual_s(port))
             print(f"{each / 1024:.1f} KiB each; a request takes {among_s / alone_s:.2f} times as long among them")
             assert each < MOST_BYTES_EACH
             assert among_s < 1.5 * alone_s
