@@ -1,4 +1,4 @@
-"""A list of customers costs the same among ten times as many, whatever it is filtered by."""
+"""A list of customers, and a search, cost the same among ten times as many, whatever is asked for."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -73,3 +73,22 @@ async def test_a_list_reads_as_little_among_many_as_among_few(
         if read[MANY] > read[FEW] + LOOKED_THROUGH + 30:
             grown[str(question)] = read
     assert not grown
+
+
+@pytest.mark.parametrize("query", ["kerach", "ackeracher", "ackreacher"], ids=["part", "name", "slip"])
+async def test_a_search_that_names_fill_reads_as_little_among_many_as_among_few(
+    sizes: tuple[Sizes, UUID], plans: list[Plan], query: str
+) -> None:
+    kits, tenant = sizes
+    read: dict[int, int] = {}
+    for count, kit in kits.items():
+        plans.clear()
+        async with kit.client(tenant) as http:
+            answer = await http.get("/v1/customers/search", params={"q": query, "limit": "2"})
+        assert len(answer.json()["items"]) == 2, answer.text
+        read[count] = sum(plan.blocks for plan in plans)
+    assert read[MANY] <= read[FEW] + LOOKED_THROUGH + 30, read
+    of_all_texts = [plan for plan in plans if "search_text LIKE" in plan.statement]
+    assert bool(of_all_texts) == (query == "ackreacher"), (
+        "only what no name holds is looked for in all texts, which grow"
+    )

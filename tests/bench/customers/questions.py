@@ -79,7 +79,7 @@ def _name(chance: random.Random) -> str:
 
 
 def _part(chance: random.Random) -> str:
-    """A piece out of a family name, which no index of words serves."""
+    """A piece out of a family name: no word begins with it."""
     return chance.choice(FAMILY).lower()[2:9]
 
 

