@@ -11,6 +11,7 @@ from crm_shared.bus import consumer as consumer_module
 from crm_shared.bus.catalogue import Topic, catalogue
 from crm_shared.bus.consumer import Stalled
 from crm_shared.bus.handlers import Received
+from crm_shared.bus.log_subscription import LogSubscription
 from crm_shared.db.pool import Tx
 from crm_shared.ids import new_id
 from crm_shared.testing.bus import Counted, Line, counted_events, drain, until
@@ -90,8 +91,9 @@ async def test_work_without_progress_ends_the_worker(log_line: Line, monkeypatch
         await asyncio.wait_for(consumer.run(), 20)
 
 
+@pytest.mark.parametrize("amid_a_look", [True, False])
 async def test_time_in_which_the_process_was_stopped_is_no_lack_of_progress(
-    log_line: Line, monkeypatch: pytest.MonkeyPatch
+    log_line: Line, monkeypatch: pytest.MonkeyPatch, amid_a_look: bool
 ) -> None:
     monkeypatch.setattr(consumer_module, "STALLED_AFTER_S", 1.0)
     monkeypatch.setattr(consumer_module, "_WATCH_EVERY_S", 0.05)
@@ -110,6 +112,17 @@ async def test_time_in_which_the_process_was_stopped_is_no_lack_of_progress(
     running = log_line.begin(consumer)
     await log_line.emit(new_id(), new_id(), 1)
     await asyncio.wait_for(begun.wait(), 10)
+    looking, look = asyncio.Event(), LogSubscription.lag
+
+    async def looked(subscription: LogSubscription) -> Any:
+        looking.set()
+        await asyncio.sleep(0)
+        return await look(subscription)
+
+    monkeypatch.setattr(LogSubscription, "lag", looked)
+    await asyncio.wait_for(looking.wait(), 10)
+    if not amid_a_look:
+        await asyncio.sleep(0.04)
     time.sleep(1.2)  # nothing of this process goes on, as if it had been stopped
     await asyncio.sleep(0.2)
     assert not running.done()

@@ -20,6 +20,7 @@ from crm_gateway.proxy.exchange import Exchange
 from crm_gateway.proxy.guard import Guard
 from crm_gateway.proxy.refusals import retry_later
 from crm_gateway.proxy.upstream import UpstreamResponse
+from crm_shared.bus.wake import is_set_within
 from crm_shared.errors import CrmError
 from crm_shared.observability.logs import logger
 from crm_shared.runtime.http_protocol import CLOSING
@@ -91,13 +92,10 @@ class EndlessAnswers:
         closing: asyncio.Event = exchange.scope.get(CLOSING) or asyncio.Event()
         while True:
             pause_s = self.recognised_every_s * random.uniform(0.8, 1.2)  # noqa: S311 # spreads work, guards nothing
-            try:
-                await asyncio.wait_for(closing.wait(), pause_s)
-            except TimeoutError:
-                if not await self._is_same(exchange):
-                    return False
-            else:
+            if await is_set_within(closing, pause_s):
                 return True
+            if not await self._is_same(exchange):
+                return False
 
     async def _is_same(self, exchange: Exchange) -> bool:
         """Whether the caller is still who they were, and may still do what they might."""

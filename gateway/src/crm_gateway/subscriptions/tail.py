@@ -8,7 +8,7 @@ the database, two at a time in all. So a slow reader waits and costs nothing, an
 import asyncio
 from collections import deque
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from crm_gateway.subscriptions.domain import Head, KeptEvent
 from crm_gateway.subscriptions.news import CHANNEL, tenants_in
 from crm_gateway.subscriptions.queries import Batch, Wanted
 from crm_gateway.subscriptions.settings import SubscriptionSettings
+from crm_shared.bus.wake import is_set_within
 from crm_shared.db.away import PASSING
 from crm_shared.db.notices import listen
 from crm_shared.db.pool import Database
@@ -96,8 +97,7 @@ class Tail:
         """What comes after a position, as soon as there is something; nothing new after so long."""
         line = self._lines[tenant]
         if position >= line.reached:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(line.news.wait(), at_most_s)
+            await is_set_within(line.news, at_most_s)
         if position < line.start:
             assert self._database is not None
             async with self._room, self._database.reading(tenant) as tx:
@@ -112,9 +112,8 @@ class Tail:
 
     async def _read(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self.settings.look_every_s)
-            changed = self._changed if self._woken.is_set() else set(self._lines)
+            woken = await is_set_within(self._woken, self.settings.look_every_s)
+            changed = self._changed if woken else set(self._lines)
             self._woken.clear()
             self._changed = set()
             for tenant in changed:

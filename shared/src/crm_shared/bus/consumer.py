@@ -16,7 +16,7 @@ from crm_shared.bus.intake import Healing, Intake
 from crm_shared.bus.parked_keys import ParkedKeys
 from crm_shared.bus.port import RETENTION, Bus, BusUnavailable, Delivered, Fenced, Subscription, TopicMissing
 from crm_shared.bus.spans import Place
-from crm_shared.bus.wake import Doorbell
+from crm_shared.bus.wake import Doorbell, is_set_within
 from crm_shared.clock import Clock
 from crm_shared.db.away import PASSING
 from crm_shared.db.inbox import sweep_inbox
@@ -179,11 +179,9 @@ class Consumer:
             await asyncio.sleep(_SWEEP_EVERY_S)
 
     async def _watch(self, subscription: Subscription) -> None:
+        looked_s = _now_s()
         while True:
-            due_s = _now_s() + _WATCH_EVERY_S
             await asyncio.sleep(_WATCH_EVERY_S)
-            # Time in which this very process was stopped or starved says nothing of its work.
-            self._progress_s += max(_now_s() - due_s, 0.0)
             try:
                 lag = await subscription.lag()
             except (BusUnavailable, *PASSING) as error:
@@ -193,6 +191,9 @@ class Consumer:
             metrics.LAG_RECORDS.labels(self._name).set(behind)
             metrics.LAG_SECONDS.labels(self._name).set(max((part.seconds for part in lag.values()), default=0.0))
             metrics.LAG_MEASURED.labels(self._name).set_to_current_time()
+            # Time in which this very process was stopped or starved, or couldn't look, says nothing of its work.
+            self._progress_s += max(_now_s() - looked_s - 2 * _WATCH_EVERY_S, 0.0)
+            looked_s = _now_s()
             self._progress_s = max(self._progress_s, self.intake.attempted_s)
             if behind == 0:
                 self._progress_s = _now_s()
@@ -200,8 +201,7 @@ class Consumer:
                 raise Stalled(f"{self.group}: {behind} records behind and no progress for {STALLED_AFTER_S:.0f} s")
 
     async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+        await is_set_within(self._stopping, seconds)
 
 
 def _now_s() -> float:

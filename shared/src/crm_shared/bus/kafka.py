@@ -92,12 +92,14 @@ class _Line:
         """Stop, and drop what can't be sent in a few seconds: by itself a batch never expires."""
         if flush:
             with suppress(TimeoutError, KafkaError):
-                await asyncio.wait_for(self.producer.flush(), _CLOSE_WITHIN_S)
+                async with asyncio.timeout(_CLOSE_WITHIN_S):
+                    await self.producer.flush()
         self.gone.set()
         self.producer._closed = True  # noqa: SLF001 # stop() would wait for those batches
         for closing in (self.producer._sender.close(), self.producer.client.close()):  # noqa: SLF001
             with suppress(TimeoutError, KafkaError, OSError):
-                await asyncio.wait_for(closing, _CLOSE_WITHIN_S)
+                async with asyncio.timeout(_CLOSE_WITHIN_S):
+                    await closing
 
 
 class KafkaBus:

@@ -22,6 +22,7 @@ from aiokafka.errors import (
 
 from crm_shared.bus.kafka_settings import KafkaSettings
 from crm_shared.bus.port import BusUnavailable, Delivered, Fenced, Lag, Place
+from crm_shared.bus.wake import is_set_within
 from crm_shared.clock import SystemClock
 
 FINISH_WITHIN_S = 10.0
@@ -156,12 +157,12 @@ class KafkaSubscription:
         """Leave the group."""
         self._nothing_in_hand.set()
         with suppress(KafkaError, OSError, TimeoutError):
-            await asyncio.wait_for(self._consumer.stop(), FINISH_WITHIN_S)
+            async with asyncio.timeout(FINISH_WITHIN_S):
+                await self._consumer.stop()
 
     async def finish_in_hand(self) -> None:
         """Wait, ten seconds at most, until what was fetched has been acknowledged or given up."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._nothing_in_hand.wait(), FINISH_WITHIN_S)
+        await is_set_within(self._nothing_in_hand, FINISH_WITHIN_S)
 
     def forget_offsets(self) -> None:
         """Partitions have been dealt anew."""

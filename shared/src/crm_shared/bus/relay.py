@@ -13,7 +13,6 @@ import asyncio
 import math
 import random
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -22,7 +21,7 @@ from crm_shared.bus import metrics
 from crm_shared.bus.announcing import CHANNEL
 from crm_shared.bus.port import Bus, BusUnavailable, Record, RecordRefused, TopicMissing
 from crm_shared.bus.spans import Place, sending
-from crm_shared.bus.wake import Doorbell
+from crm_shared.bus.wake import Doorbell, is_set_within
 from crm_shared.clock import SystemClock
 from crm_shared.db.away import AWAY
 from crm_shared.db.outbox import SLOTS
@@ -259,8 +258,7 @@ class Relay:
         )
 
     async def _pause(self) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), random.uniform(0.2, 2.0))  # noqa: S311 # spreads retries
+        await is_set_within(self._stopping, random.uniform(0.2, 2.0))  # noqa: S311 # spreads retries
 
 
 def _record(envelope: Envelope) -> Record:

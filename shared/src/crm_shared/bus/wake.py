@@ -19,11 +19,17 @@ class Doorbell:
 
     async def wait(self, timeout_s: float) -> bool:
         """Wait for a ring; says whether there was one within `timeout_s`."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), timeout_s)
-        rung = self._event.is_set()
+        rung = await is_set_within(self._event, timeout_s)
         self._event.clear()
         return rung
+
+
+async def is_set_within(event: asyncio.Event, timeout_s: float) -> bool:
+    """Wait for an event, but no longer; says whether it is set."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    return event.is_set()
 
 
 _doorbells: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, WeakSet[Doorbell]]] = WeakKeyDictionary()

@@ -176,7 +176,8 @@ class Database:
     async def close(self) -> None:
         """Give all connections back; those still busy after ten seconds are cut."""
         try:
-            await asyncio.wait_for(self.pool.close(), 10)
+            async with asyncio.timeout(10):
+                await self.pool.close()
         except TimeoutError:
             self.pool.terminate()
 
@@ -297,11 +298,14 @@ async def _roll_back(connection: Any) -> None:
         rolling: asyncio.Future[Any] = asyncio.ensure_future(connection.execute("ROLLBACK"))
         # Should nobody wait for it any more, its failure is no news.
         rolling.add_done_callback(lambda done: done.cancelled() or done.exception())
-        await asyncio.wait_for(asyncio.shield(rolling), _ROLLBACK_TIMEOUT_S)
-    except (asyncpg.PostgresError, *AWAY, asyncio.CancelledError):
+        async with asyncio.timeout(_ROLLBACK_TIMEOUT_S):
+            await asyncio.shield(rolling)
+    except BaseException as error:
         # A connection that the server has closed is no longer in our hands; what broke it is the news.
         with suppress(asyncpg.InterfaceError):
             connection.terminate()
+        if not isinstance(error, (asyncpg.PostgresError, *AWAY)):
+            raise  # whoever was told to go meanwhile goes
 
 
 async def prepare_connection(connection: Any) -> None:

@@ -55,7 +55,8 @@ def is_well(parts: Mapping[str, str]) -> bool:
 
 async def _ask(check: Check) -> str:
     try:
-        await asyncio.wait_for(check(), ANSWER_WITHIN_S)
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            await check()
     except TimeoutError:
         return "no answer"
     except Exception as error:  # noqa: BLE001 # whatever is wrong, this part isn't ready

@@ -9,6 +9,7 @@ from crm_shared.bus.consumer import Consumer
 from crm_shared.bus.effects import Effects
 from crm_shared.bus.port import Bus
 from crm_shared.bus.relay import Relay
+from crm_shared.bus.wake import is_set_within
 from crm_shared.clock import Clock
 from crm_shared.db.away import AWAY, PASSING
 from crm_shared.db.backlog import backlog_of
@@ -40,8 +41,7 @@ class WorkerContext:
 
     async def pause(self, at_most_s: float) -> None:
         """Wait for a commit of this process, but no longer than this."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.woken.wait(), at_most_s)
+        await is_set_within(self.woken, at_most_s)
         self.woken.clear()
 
 

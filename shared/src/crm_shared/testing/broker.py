@@ -138,8 +138,9 @@ class Broker:
             with suppress(OSError):
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 with suppress(BusError, TimeoutError):
-                    await asyncio.wait_for(_round_trip(self.url), 10)
-                    return
+                    async with asyncio.timeout(10):
+                        await _round_trip(self.url)
+                        return
             await asyncio.sleep(0.1)
         tail = (self._folder / "broker.log").read_text(errors="replace")[-1000:]
         raise BrokerFailed(f"the broker did not start: {tail}")

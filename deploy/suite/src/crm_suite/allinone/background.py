@@ -80,7 +80,8 @@ class Background:
         assert process.stdin is not None
         process.stdin.close()
         try:
-            await asyncio.wait_for(process.wait(), _STOP_WITHIN_S)
+            async with asyncio.timeout(_STOP_WITHIN_S):
+                await process.wait()
         except TimeoutError:
             process.kill()
             await process.wait()
@@ -91,7 +92,8 @@ class Background:
         assert process.stdout is not None
         self._say(self._settings)
         try:
-            said = await asyncio.wait_for(process.stdout.readline(), _READY_WITHIN_S)
+            async with asyncio.timeout(_READY_WITHIN_S):
+                said = await process.stdout.readline()
         except TimeoutError:
             said = b""
         if said != READY:

@@ -160,7 +160,8 @@ class OwnSuite:
     async def stop(self) -> None:
         with suppress(ProcessLookupError):
             self.process.terminate()
-        await asyncio.wait_for(self.process.wait(), _STOP_WITHIN_S)
+        async with asyncio.timeout(_STOP_WITHIN_S):
+            await self.process.wait()
 
 
 async def _new_tenant(home: Home, suite: OwnSuite | None = None) -> Theatre:
