@@ -9,7 +9,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index('ix_agent_name', 'agent', ['tenant_id', 'name', 'id'], unique=False)
+    op.build_index('ix_agent_name', 'agent', ['tenant_id', 'name', 'id'], unique=False)
 
 
 def downgrade() -> None:

@@ -9,8 +9,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index('ix_customer_filters', 'customer', ['tenant_id', 'status', 'kind', 'category', 'language', 'country', 'source', 'owner', 'id'], unique=False)
-    op.create_index('ix_customer_name', 'customer', ['tenant_id', 'name_folded', 'id'], unique=False, postgresql_include=['status', 'kind', 'category', 'language', 'country', 'source'])
+    op.build_index('ix_customer_filters', 'customer', ['tenant_id', 'status', 'kind', 'category', 'language', 'country', 'source', 'owner', 'id'], unique=False)
+    op.build_index('ix_customer_name', 'customer', ['tenant_id', 'name_folded', 'id'], unique=False, postgresql_include=['status', 'kind', 'category', 'language', 'country', 'source'])
     op.drop_index('ix_customer_name_folded', table_name='customer')
 
 

@@ -1,33 +1,32 @@
 """Migrations: Alembic, with one version tree of the kernel's tables and one of the service's own.
 
 They run as the owner with lock and statement timeouts, so that a migration which would block the service fails instead
-(expand–contract: add first, use, remove a release later). A generated version puts each new table behind the tenant
-wall by `op.build_wall`, or, where rows belong to no tenant, grants what its declaration says by `op.grant_open`.
+(expand–contract: add first, use, remove a release later). What a generated version does beyond Alembic's own is in
+`migration_operations`.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from alembic import command, context
-from alembic.autogenerate import compare_metadata, renderers
-from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.operations import MigrateOperation, Operations
-from alembic.operations.ops import CreateTableOp, MigrationScript
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, Table, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from crm_shared.db.metadata import is_walled
+from crm_shared.db.migration_operations import in_our_words
 from crm_shared.db.tables import kernel_metadata
-from crm_shared.db.walls import Roles, open_grants, wall
+from crm_shared.db.walls import Roles
 
 _KERNEL_VERSIONS = Path(__file__).parent / "versions"
 _ONE_AT_A_TIME = 7_266_451
+_ASK_AGAIN_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,78 +36,6 @@ class Schema:
     service: str
     metadata: MetaData
     migrations: Path
-
-
-@Operations.register_operation("build_wall")
-class BuildWall(MigrateOperation):
-    """Put a tenant table behind row-level security."""
-
-    def __init__(self, table: str, across: tuple[str, ...] = ()) -> None:
-        self.table = table
-        self.across = across
-
-    @classmethod
-    def build_wall(cls, operations: Operations, table: str, across: tuple[str, ...] = ()) -> None:
-        """`across`: the privileges of the worker role over all tenants' rows."""
-        operations.invoke(cls(table, across))
-
-
-@Operations.register_operation("grant_open")
-class GrantOpen(MigrateOperation):
-    """Grant privileges on a table whose rows belong to no tenant."""
-
-    def __init__(self, table: str, grants: dict[str, str]) -> None:
-        self.table = table
-        self.grants = grants
-
-    @classmethod
-    def grant_open(cls, operations: Operations, table: str, grants: dict[str, str]) -> None:
-        """`grants`: role (`app`, `worker`, `finder`) to privileges."""
-        operations.invoke(cls(table, grants))
-
-
-def _roles(operations: Operations) -> Roles:
-    return operations.migration_context.opts["crm_roles"]
-
-
-@Operations.implementation_for(BuildWall)
-def _build_wall(operations: Operations, operation: BuildWall) -> None:
-    bare = Table(operation.table, MetaData(), info={"tenant": True, "across": operation.across})
-    for statement in wall(bare, _roles(operations)):
-        operations.execute(statement)
-
-
-@Operations.implementation_for(GrantOpen)
-def _grant_open(operations: Operations, operation: GrantOpen) -> None:
-    bare = Table(operation.table, MetaData(), info={"grants": operation.grants})
-    for statement in open_grants(bare, _roles(operations)):
-        operations.execute(statement)
-
-
-@renderers.dispatch_for(BuildWall)
-def _render_wall(_: AutogenContext, operation: BuildWall) -> str:
-    across = f", across={operation.across!r}" if operation.across else ""
-    return f"op.build_wall({operation.table!r}{across})"
-
-
-@renderers.dispatch_for(GrantOpen)
-def _render_grant(_: AutogenContext, operation: GrantOpen) -> str:
-    return f"op.grant_open({operation.table!r}, {operation.grants!r})"
-
-
-def _add_walls(metadata: MetaData) -> Callable[[MigrationContext, Any, list[MigrationScript]], None]:
-    def process(_: MigrationContext, __: Any, scripts: list[MigrationScript]) -> None:
-        for script in scripts:
-            assert script.upgrade_ops is not None
-            for made in [op for op in script.upgrade_ops.ops if isinstance(op, CreateTableOp)]:
-                table = metadata.tables[made.table_name]
-                script.upgrade_ops.ops.append(
-                    BuildWall(table.name, table.info.get("across", ()))
-                    if is_walled(table)
-                    else GrantOpen(table.name, table.info.get("grants", {"app": "SELECT"}))
-                )
-
-    return process
 
 
 def _config(schema: Schema, connection: Connection | None = None) -> Config:
@@ -142,7 +69,7 @@ def run_environment() -> None:
         target_metadata=target,
         crm_roles=Roles.of(schema.service),
         include_object=_only(target),
-        process_revision_directives=_add_walls(target),
+        process_revision_directives=in_our_words(target),
         transaction_per_migration=True,
     )
     with context.begin_transaction():
@@ -165,13 +92,22 @@ async def _as_owner(owner_url: str, work: Callable[[Connection], Any]) -> Any:
     )
     try:
         async with engine.connect() as connection:
-            await connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _ONE_AT_A_TIME})
-            await connection.commit()
+            await _be_alone(connection)
             result = await connection.run_sync(work)
             await connection.commit()
             return result
     finally:
         await engine.dispose()
+
+
+async def _be_alone(connection: AsyncConnection) -> None:
+    """Wait until nobody else migrates this database, by asking: an index is built once no statement before it still
+    runs, so one that waited for the lock would wait for whoever waits for it.
+    """
+    while not await connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _ONE_AT_A_TIME}):
+        await connection.rollback()
+        await asyncio.sleep(_ASK_AGAIN_S)
+    await connection.commit()
 
 
 async def upgrade(schema: Schema, owner_url: str) -> None:

@@ -8,7 +8,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index('ix_due_tenant_id_kind_due_at', 'due', ['tenant_id', 'kind', 'due_at'], unique=False)
+    op.build_index('ix_due_tenant_id_kind_due_at', 'due', ['tenant_id', 'kind', 'due_at'], unique=False)
 
 
 def downgrade() -> None:
