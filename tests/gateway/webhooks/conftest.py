@@ -123,7 +123,9 @@ async def senders(kit: ServiceKit) -> AsyncIterator[Senders]:
 async def company(kit: ServiceKit, senders: Senders) -> AsyncIterator[Company]:
     kit.clock.set(datetime.now(UTC))
     async with AsyncExitStack() as stack:
-        yield await new_company(kit, senders, stack)
+        made = await new_company(kit, senders, stack)
+        yield made
+        await made.drain()  # what is left over is no other test's
 
 
 async def new_company(kit: ServiceKit, senders: Senders, stack: AsyncExitStack) -> Company:

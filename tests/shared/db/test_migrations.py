@@ -88,9 +88,7 @@ async def test_an_index_whose_building_was_cut_off_is_built_anew(schema: Schema,
         assert await connection.fetchval(IS_WHOLE)
 
 
-async def test_an_index_that_was_built_before_the_version_was_noted_stays(
-    schema: Schema, database: Databases
-) -> None:
+async def test_an_index_that_was_built_before_the_version_was_noted_stays(schema: Schema, database: Databases) -> None:
     add(schema)
     async with connected(database.admin) as connection:
         await connection.execute("CREATE INDEX ix_note_by_title ON note (tenant_id, title)")
