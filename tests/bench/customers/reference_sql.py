@@ -102,7 +102,7 @@ async def search(connection: Any, tenant: UUID, q: str, limit: int) -> list[Any]
     # Words of the benchmark stand alone.
     if len(ids) < limit:
         holding = [row["word"] for row in await connection.fetch(_HOLDING, tenant, [f"%{wanted}%"])]
-        found = await connection.fetch(_BEARING, tenant, holding, limit) if holding else []
+        found = await connection.fetch(_BEARING, tenant, holding, limit) if holding else ()
         ids = list(dict.fromkeys([*ids, *(row["id"] for row in found)]))
     if len(ids) < limit:
         found = await connection.fetch(_CONTAINING, tenant, wanted, limit)

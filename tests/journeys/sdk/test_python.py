@@ -239,7 +239,7 @@ class TestEvents:
         pages = list(crm.events.list(types="crm.customer.*").pages())
         shown = {event.id for page in pages for event in page.items}
         made = crm.customers.register(given_name="Grace")
-        asked = {"types": "crm.customer.registered.v1", "cursor": pages[-1].resume}
+        asked: dict[str, Any] = {"types": "crm.customer.registered.v1", "cursor": pages[-1].resume}
         came: list[Any] = []
         for event in crm.events.stream(**asked):
             came.append(event)
