@@ -40,7 +40,7 @@ async def _latency(run: Run, stage: Stage) -> list[Figure]:
 
 async def _growth(run: Run, stage: Stage) -> list[Figure]:
     figures: list[Figure] = []
-    windows = Windows(1_000, (1, 2, 4), rounds=1) if run.short else Windows(2_000, (1, 10, 100), rounds=5)
+    windows = Windows(1_000, (1, 2, 4), rounds=1) if run.short else Windows(2_000, (1, 10, 100), rounds=11)
     for what, by_depth in (("relaying", relaying_by_depth), ("consuming", consuming_by_depth)):
         name = f"{what} an event, {stage.adapter}"
         with run.steps.step(f"{name}, from backlogs of {', '.join(f'{depth}×' for depth in windows.depths)}") as note:
