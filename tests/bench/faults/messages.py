@@ -105,15 +105,16 @@ async def poison(stage: Stage) -> Outcome:
 
         await until(lambda: _all_but(played, sick))
         lag_s = await longest_lag_s(line, but=sick)
-        waiting = await consumer.parked.list_keys(limit=1_000)
+        waiting = await line.parked()
         names = {f"{line.aggregate}:{item}" for item in sick}
-        healthy = [key for key in waiting if key.reason != UNDECODABLE and key.key not in names]
+        healthy = [key for key in waiting if key["reason"] != UNDECODABLE and key["key"] not in names]
         cured.set()
         for key in waiting:
-            if key.tenant == NO_TENANT:
-                await consumer.parked.skip(key.tenant, key.key, actor="usr_operator", reason="rubbish")
+            place = (key["tenant_id"], key["key"])
+            if key["tenant_id"] == NO_TENANT:
+                await consumer.parked.skip(*place, actor="usr_operator", reason="rubbish")
             else:
-                await consumer.parked.retry(key.tenant, key.key, actor="usr_operator", reason="cured")
+                await consumer.parked.retry(*place, actor="usr_operator", reason="cured")
         await at_rest(line)
         await consumer.stop()
         await relay.stop()

@@ -7,7 +7,6 @@ from uuid import UUID
 import pytest
 
 from crm_shared.clock import SystemClock
-from crm_shared.db.inbox import Position
 from crm_shared.errors import Unavailable
 from crm_shared.ids import new_id
 from crm_shared.testing.bus import Counted, Line, until
@@ -149,11 +148,11 @@ async def test_poison_stops_its_own_key_only_and_its_followers_wait_in_order(lin
         return len(await line.ask(1, "SELECT 1 FROM parked WHERE key = $1", key)) == 4
 
     await until(followers_wait)
-    (waiting,) = await consumer.parked.list_keys()
-    assert (waiting.key, waiting.reason, waiting.position, waiting.events) == (key, "failed", Position(0, 1), 4)
-    assert waiting.error == "ValueError: poison: 13"
-    _, events = await consumer.parked.inspect(tenant, key)
-    assert [event.position.seq for event in events] == [2, 3, 4, 5]
+    (waiting,) = await line.parked()
+    assert [waiting[name] for name in ("key", "reason", "epoch", "seq", "events")] == [key, "failed", 0, 1, 4]
+    assert waiting["error"] == "ValueError: poison: 13"
+    events = await line.ask(1, "SELECT seq FROM parked WHERE key = $1 ORDER BY seq", key)
+    assert [event["seq"] for event in events] == [2, 3, 4, 5]
     cured = True
     await consumer.parked.retry(tenant, key, actor="usr_operator", reason="fixed the handler")
     ledger = await line.ledger()

@@ -78,8 +78,8 @@ class Hand:
         return (await self.line.balances()).get(self.item)
 
     async def waiting(self) -> str | None:
-        found = [key for key in await self.consumer.parked.list_keys() if key.key == self.key]
-        return found[0].reason if found else None
+        found = [key for key in await self.line.parked() if key["key"] == self.key]
+        return found[0]["reason"] if found else None
 
     async def after(self, wait: timedelta) -> None:
         self.clock.advance(wait)
@@ -231,7 +231,7 @@ class TestFailure:
             batch += [hand.event(1, 13 if nth % 50 == 7 else 1), hand.event(2, 1)]
         await hand.give(*batch)
         assert len(await hand.line.ledger()) == 392
-        assert len(await hand.consumer.parked.list_keys()) == 4
+        assert len(await hand.line.parked()) == 4
         assert len(await hand.line.ask(1, "SELECT 1 FROM parked")) == 8
 
     async def test_that_takes_for_ever_is_cut_off_and_parked(self, hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,15 +283,15 @@ class TestUndecodable:
         await hand.give(raw, hand.event(1, 1))
         assert await hand.applied() == [1]
         place = f"{hand.line.topic}:3:1"
-        (waiting,) = await hand.consumer.parked.list_keys()
-        assert (waiting.tenant, waiting.key, waiting.reason) == (NO_TENANT, place, parking.UNDECODABLE)
-        _, (event,) = await hand.consumer.parked.inspect(NO_TENANT, place)
-        assert (event.raw, event.offset, event.headers) == (raw, 1, '{"a":"b"}')
+        (waiting,) = await hand.line.parked()
+        assert (waiting["tenant_id"], waiting["key"], waiting["reason"]) == (NO_TENANT, place, parking.UNDECODABLE)
+        (event,) = await hand.line.ask(1, "SELECT raw, off, headers FROM parked WHERE key = $1", place)
+        assert tuple(event) == (raw, 1, '{"a":"b"}')
         hand.offset = 0
         await hand.give(raw)
         assert len(await hand.line.ask(1, "SELECT 1 FROM parked")) == 1
         await hand.consumer.parked.skip(NO_TENANT, place, actor="usr_op", reason="rubbish")
-        assert await hand.consumer.parked.list_keys() == []
+        assert await hand.line.parked() == []
         assert await hand.line.ask(1, "SELECT 1 FROM parked") == []
 
     async def test_is_read_again_by_a_version_that_understands_it(self, hand: Hand) -> None:
@@ -299,7 +299,7 @@ class TestUndecodable:
         await hand.line.ask(1, "UPDATE parked SET raw = $1", hand.event(1, 1).to_bytes())
         await hand.after(timedelta(seconds=6))
         assert await hand.applied() == [1]
-        assert await hand.consumer.parked.list_keys() == []
+        assert await hand.line.parked() == []
 
 
 class TestErasure:

@@ -13,7 +13,7 @@ from crm_shared.clock import Clock
 from crm_shared.db import inbox, parking
 from crm_shared.db.away import PASSING
 from crm_shared.db.inbox import Position
-from crm_shared.db.parking import ParkedEvent, ParkedKey
+from crm_shared.db.parking import ParkedEvent
 from crm_shared.db.pool import NO_TENANT, Database, Tx
 from crm_shared.events import Envelope
 from crm_shared.observability.logs import logger
@@ -41,14 +41,6 @@ class ParkedKeys:
         """Let these keys go on as far as they can."""
         for healing in keys:
             await self._drain(healing.tenant, healing.key)
-
-    async def list_keys(self, *, tenant: UUID | None = None, limit: int = 100) -> list[ParkedKey]:
-        """What waits, longest first."""
-        return await parking.list_parked(self._database, tenant=tenant, limit=limit)
-
-    async def inspect(self, tenant: UUID, key: str) -> tuple[ParkedKey, list[ParkedEvent]]:
-        """One waiting key with its first messages."""
-        return await parking.inspect_parked(self._database, tenant, key)
 
     async def retry(self, tenant: UUID, key: str, *, actor: str, reason: str) -> None:
         """Try a key now instead of when its time has come."""
@@ -86,7 +78,7 @@ class ParkedKeys:
                 return False
             event = await self._next(tx, key, at)
             if event is None:
-                if await parking.parked_events(tx, key, limit=1):
+                if await parking.first_parked(tx, key):
                     await parking.try_later(tx, key, now=self._clock.now())
                 else:
                     await parking.release_key(tx, key)
@@ -105,7 +97,7 @@ class ParkedKeys:
         jump = await parking.latest_of_types(tx, key, (ERASED, SNAPSHOT))
         if jump is not None and judge(at, jump.position, jump.type) is Verdict.REPLACES:
             return jump
-        first = next(iter(await parking.parked_events(tx, key, limit=1)), None)
+        first = await parking.first_parked(tx, key)
         if first is None or judge(at, first.position, first.type) is Verdict.TOO_EARLY:
             return None
         return first
@@ -115,16 +107,15 @@ class ParkedKeys:
         async with self._database.transaction(NO_TENANT) as tx:
             if await parking.lock_parked_key(tx, key) is None:
                 return False
-            waiting = await parking.parked_events(tx, key, limit=1)
-        for event in waiting:
-            delivered = Delivered(
-                event.topic, key, event.raw, {}, event.partition, event.offset, self._clock.now()
-            )  # fmt: skip
+            waiting = await parking.first_parked(tx, key)
+        if waiting is not None:
+            place = (waiting.partition, waiting.offset)
+            delivered = Delivered(waiting.topic, key, waiting.raw, {}, *place, self._clock.now())
             await self._intake.read(delivered)  # raises what keeps it here
             await self.heal(await self._intake.take([delivered]))
         async with self._database.transaction(NO_TENANT) as tx:
-            for event in waiting:
-                await parking.drop_event(tx, event)
+            if waiting is not None:
+                await parking.drop_event(tx, waiting)
             await parking.forget_key(tx, key)
         return False
 

@@ -168,7 +168,7 @@ async def skip(tx: Tx, key: str, *, actor: str, reason: str, now: datetime) -> A
 
 async def skip_first(tx: Tx, key: str, at: Position) -> Position:
     """Advance a locked key past the event that fails or those that are missing; gives how far."""
-    first = next(iter(await parking.parked_events(tx, key, limit=1)), None)
+    first = await parking.first_parked(tx, key)
     if first is None:
         return at
     if not first.type:  # no event: nothing is behind it, and it has no place in any sequence

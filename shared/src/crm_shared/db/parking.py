@@ -11,7 +11,6 @@ from uuid import UUID
 
 from crm_shared.db.inbox import Position
 from crm_shared.db.pool import Database, Tx
-from crm_shared.errors import NotFound
 from crm_shared.ids import new_id
 
 FIRST_RETRY = timedelta(seconds=5)
@@ -21,7 +20,6 @@ _LOCK_WAITING = (
 )
 _LOCK_UNLESS_LOCKED = f"{_LOCK_WAITING} SKIP LOCKED"
 _ERROR_LENGTH = 2_000
-_PREVIEW = 20
 
 GAP = "gap"
 WAITS_FOR_SNAPSHOT = "waits for its snapshot"
@@ -42,21 +40,6 @@ class ParkedEvent:
     offset: int
     raw: bytes
     headers: str
-
-
-@dataclass(frozen=True, slots=True)
-class ParkedKey:
-    """A waiting key, as operators see it."""
-
-    tenant: UUID
-    key: str
-    position: Position
-    reason: str
-    error: str | None
-    attempts: int
-    parked_at: datetime
-    next_at: datetime | None
-    events: int
 
 
 def backoff(attempts: int) -> timedelta:
@@ -113,16 +96,15 @@ async def lock_parked_key(tx: Tx, key: str, *, wait: bool = False) -> Position |
     return Position(row["epoch"], row["seq"]) if row is not None else None
 
 
-async def parked_events(tx: Tx, key: str, *, limit: int | None = None) -> list[ParkedEvent]:
-    """A key's waiting messages in order."""
-    rows = await tx.connection.fetch(
+async def first_parked(tx: Tx, key: str) -> ParkedEvent | None:
+    """The first of a key's waiting messages."""
+    row = await tx.connection.fetchrow(
         "SELECT key, epoch, seq, event_id, type, topic, part, off, raw, headers FROM parked "
-        "WHERE tenant_id = $1 AND key = $2 ORDER BY epoch, seq, event_id LIMIT $3",
+        "WHERE tenant_id = $1 AND key = $2 ORDER BY epoch, seq, event_id LIMIT 1",
         tx.tenant,
         key,
-        limit,
     )
-    return [_event(row) for row in rows]
+    return _event(row) if row is not None else None
 
 
 async def latest_of_types(tx: Tx, key: str, suffixes: Sequence[str]) -> ParkedEvent | None:
@@ -193,37 +175,6 @@ async def due_keys(database: Database, *, now: datetime, limit: int = 100) -> li
     return [(row["tenant_id"], row["key"]) for row in rows]
 
 
-async def list_parked(database: Database, *, tenant: UUID | None = None, limit: int = 100) -> list[ParkedKey]:
-    """What waits, longest first."""
-    async with database.across() as tx:
-        rows = await tx.connection.fetch(
-            "SELECT k.*, (SELECT count(*) FROM parked p WHERE p.tenant_id = k.tenant_id AND p.key = k.key) AS events "
-            "FROM consumer_key k WHERE k.parked_at IS NOT NULL AND ($1::uuid IS NULL OR k.tenant_id = $1) "
-            "ORDER BY k.parked_at LIMIT $2",
-            tenant,
-            limit,
-        )
-    return [_key(row) for row in rows]
-
-
-async def inspect_parked(database: Database, tenant: UUID, key: str) -> tuple[ParkedKey, list[ParkedEvent]]:
-    """One waiting key with its first messages.
-
-    Raises:
-        NotFound: nothing waits under this key.
-    """
-    async with database.transaction(tenant) as tx:
-        row = await tx.connection.fetchrow(
-            "SELECT k.*, (SELECT count(*) FROM parked p WHERE p.tenant_id = k.tenant_id AND p.key = k.key) AS events "
-            "FROM consumer_key k WHERE k.tenant_id = $1 AND k.key = $2 AND k.parked_at IS NOT NULL",
-            tenant,
-            key,
-        )
-        if row is None:
-            raise NotFound.of("parked key", key)
-        return _key(row), await parked_events(tx, key, limit=_PREVIEW)
-
-
 async def blank_mentions(tx: Tx, public: str) -> int:
     """Empty the waiting messages that name an erased aggregate; they keep their place in the sequence."""
     status = await tx.connection.execute(
@@ -263,18 +214,4 @@ def _event(row: Any) -> ParkedEvent:
         row["off"],
         row["raw"],
         row["headers"],
-    )
-
-
-def _key(row: Any) -> ParkedKey:
-    return ParkedKey(
-        tenant=row["tenant_id"],
-        key=row["key"],
-        position=Position(row["epoch"], row["seq"]),
-        reason=row["reason"],
-        error=row["error"],
-        attempts=row["attempts"],
-        parked_at=row["parked_at"],
-        next_at=row["next_at"],
-        events=row["events"],
     )

@@ -222,6 +222,14 @@ class Line:
         """The sum of the numbers of each aggregate."""
         return {row["aggregate_id"]: row["total"] for row in await self.ask(1, "SELECT * FROM balance")}
 
+    async def parked(self) -> list[asyncpg.Record]:
+        """Keys that wait at the consumer, anybody's, the longest waiting first, and how many `events` each has."""
+        return await self.ask(
+            1,
+            "SELECT k.*, (SELECT count(*) FROM parked p WHERE p.tenant_id = k.tenant_id AND p.key = k.key) AS events "
+            "FROM consumer_key k WHERE k.parked_at IS NOT NULL ORDER BY k.parked_at",
+        )
+
     async def ask(self, end: int, query: str, *arguments: Any) -> list[asyncpg.Record]:
         """Rows of the producer's (0) or consumer's (1) database, past all walls."""
         connection = await asyncpg.connect(self.urls[end].admin)
