@@ -1,4 +1,4 @@
-"""Doorbells: whoever publishes in this process wakes whoever waits in it, without asking the database."""
+"""Waiting to be woken: whoever publishes in this process rings for whoever waits in it, without asking the database."""
 
 import asyncio
 from contextlib import suppress

@@ -300,11 +300,11 @@ async def _roll_back(connection: Any) -> None:
         rolling.add_done_callback(lambda done: done.cancelled() or done.exception())
         async with asyncio.timeout(_ROLLBACK_TIMEOUT_S):
             await asyncio.shield(rolling)
-    except BaseException as error:
+    except (asyncpg.PostgresError, *AWAY, asyncio.CancelledError) as error:
         # A connection that the server has closed is no longer in our hands; what broke it is the news.
         with suppress(asyncpg.InterfaceError):
             connection.terminate()
-        if not isinstance(error, (asyncpg.PostgresError, *AWAY)):
+        if isinstance(error, asyncio.CancelledError):
             raise  # whoever was told to go meanwhile goes
 
 
